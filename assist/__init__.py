@@ -1,0 +1,1 @@
+"""The use cases, free of LSP: the edit loop and its proposers."""

@@ -1,0 +1,1 @@
+"""Measured speed and measured judgement, with reports."""

@@ -1,0 +1,15 @@
+"""`make bench`: what the server, the sandbox and searching cost.
+
+The exam of the judge is `python -P -m benchmarks.judge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from benchmarks import retrieval, sandbox, server
+
+if __name__ == "__main__":
+    asyncio.run(server.main(10))
+    asyncio.run(sandbox.main(10))
+    asyncio.run(retrieval.main(retrieval.Sizes()))

@@ -1,0 +1,1 @@
+"""Measured quality: suites built from public repositories at pinned commits, baselines, reports."""

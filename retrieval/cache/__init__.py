@@ -1,0 +1,1 @@
+"""Embeddings that were made before, on this machine or by a teammate's."""

@@ -1,0 +1,1 @@
+"""Chunks and questions as sparse vectors of words."""

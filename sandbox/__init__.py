@@ -1,0 +1,1 @@
+"""Run code safely and judge what the run proves."""

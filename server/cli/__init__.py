@@ -1,0 +1,1 @@
+"""One module per command of `assay`: parse, call the use case, print."""

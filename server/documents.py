@@ -1,0 +1,86 @@
+"""Open documents, kept exactly as the editor has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lsprotocol import types as lsp
+
+from server.lines import split_lines
+from server.positions import Encoding, LineIndex, locate
+
+_SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document at one version. Take it before the first `await`; it never changes."""
+
+    uri: str
+    version: int
+    language_id: str
+    text: str
+    encoding: Encoding
+
+    def index(self) -> LineIndex:
+        return LineIndex.of(self.text, self.encoding)
+
+
+class Document:
+    """A document's text as a list of lines, so that a keystroke costs the edited lines and not the whole file.
+
+    Owned by the event loop; everything else works on a `Snapshot`.
+    """
+
+    def __init__(self, uri: str, version: int, language_id: str, text: str, encoding: Encoding) -> None:
+        self.uri = uri
+        self.version = version
+        self.language_id = language_id
+        self.in_sync = True
+        """False after a change that could not be read: the text is then not the editor's."""
+        self._encoding: Encoding = encoding
+        self._lines = split_lines(_whole_characters(text))
+        self._snapshot: Snapshot | None = None
+
+    def change(self, changes: Sequence[lsp.TextDocumentContentChangeEvent], version: int) -> None:
+        """Apply the changes in order, each to the result of the one before."""
+        for change in changes:
+            if isinstance(change, lsp.TextDocumentContentChangePartial):
+                self._replace(change.range, change.text)
+            else:
+                self._lines = split_lines(_whole_characters(change.text))
+                self.in_sync = True
+        self.version = version
+        self._snapshot = None
+
+    def lose(self) -> None:
+        """Say that a change was missed; only the whole text, or opening it again, brings it back."""
+        self.in_sync = False
+
+    def snapshot(self) -> Snapshot:
+        if self._snapshot is None:
+            text = "".join(self._lines)
+            self._snapshot = Snapshot(self.uri, self.version, self.language_id, text, self._encoding)
+        return self._snapshot
+
+    def _replace(self, where: lsp.Range, text: str) -> None:
+        start, end = sorted(locate(self._lines, at, self._encoding) for at in (where.start, where.end))
+        (first, first_index), (last, last_index) = start, end
+        region = self._lines[first][:first_index] + text + self._lines[last][last_index:]
+        # A line that ends in \r and a region that begins with \n are one line end.
+        if first > 0 and region.startswith("\n") and self._lines[first - 1].endswith("\r"):
+            first -= 1
+            region = self._lines[first] + region
+        lines = split_lines(_whole_characters(region))
+        if not lines[-1] and last + 1 < len(self._lines):
+            lines.pop()
+        self._lines[first : last + 1] = lines
+
+
+def _whole_characters(text: str) -> str:
+    """The text with surrogate halves that meet joined: editors count both, Python would keep two characters."""
+    if text.isascii() or _SPLIT_PAIR.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

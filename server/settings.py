@@ -1,0 +1,250 @@
+"""Settings as values, and how a dictionary from anywhere becomes them: key by key, each bad one reported."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast, get_type_hints
+
+import cattrs
+
+from workspace.trust import Trust, read_trust
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    runsc: str = ""
+    """Path of gVisor's `runsc`; empty looks for it."""
+    seconds: float = 120.0
+    """Wall clock of one run of the tests."""
+    memory_mb: int = 2048
+    processes: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings:
+    seconds: float = 120.0
+    """For one fix, everything included."""
+    tries: int = 4
+    """Candidates verified in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSettings:
+    __test__ = False
+
+    globs: tuple[str, ...] = ()
+    """Files that hold tests, besides `test_*.py` and `*_test.py`; relative to the root."""
+    selection: tuple[str, ...] = ()
+    """What *Run in sandbox* runs when no test is named: node ids, files or folders; empty is everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    script: str = ""
+    """Path of a script of answers for the offline generator; empty uses Assay's own search alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    enabled: Literal["on", "off"] = "on"
+    embedder: Literal["local", "none"] = "local"
+    """What makes the vectors of meaning: the model that comes along, or nothing (found by words alone)."""
+    watch: Literal["on", "off"] = "on"
+    """Whether changes on disk are seen as they happen."""
+    history: Literal["on", "off"] = "on"
+    """Whether what commits said about a file helps to find it."""
+    fusion: Literal["weighted", "dbsf", "rrf"] = "weighted"
+    """How the list of words and that of meaning become one."""
+    rerank: Literal["off", "on"] = "off"
+    """Whether the embedder takes a second, slower look at the best hits."""
+    qdrant_url: str = ""
+    """Of the team's Qdrant; empty keeps the index on this machine."""
+    qdrant_api_key: str = field(default="", repr=False)
+    qdrant_team: str = "default"
+    """Names the team's collections."""
+    qdrant_shards: int = 1
+    qdrant_replicas: int = 1
+    redis_url: str = field(default="", repr=False)
+    """Of the team's Redis, which remembers embeddings; empty remembers them on this machine alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    trust: Trust = Trust.TRUSTED
+    python: str = ""
+    """Path of the project's Python; empty looks for it."""
+    languages: tuple[str, ...] = ("python",)
+    """Language ids that get actions."""
+    log_level: Literal["error", "warning", "info", "debug"] = "warning"
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    tests: TestSettings = field(default_factory=TestSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One source of settings."""
+
+    origin: str
+    """For people: `ASSAY_TRUST`, `the editor`, the path of a file."""
+    values: Mapping[str, Any]
+    may_set: frozenset[str] | None = None
+    """Dotted keys this source may set; None is all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A key that was not used."""
+
+    key: str
+    origin: str
+    reason: str
+    used: str
+    """What is in force instead, as a person would write it; empty for a key that does not exist."""
+
+    def __str__(self) -> str:
+        instead = f"; {self.used} is used" if self.used else ""
+        return f"assay.{self.key} (from {self.origin}) {self.reason}{instead}."
+
+
+WORKSPACE_KEYS = frozenset({"languages", "tests.globs", "tests.selection"})
+"""What a file inside the workspace may set: nothing that runs, sends or trusts."""
+
+
+def resolve(layers: tuple[Layer, ...]) -> tuple[Settings, tuple[Problem, ...]]:
+    """The settings in force, from the weakest layer to the strongest, and what was wrong on the way.
+
+    A bad value leaves what the weaker layers say. Only trust is different: one bad value anywhere is untrusted.
+    """
+    problems: list[Problem] = []
+    settings = Settings()
+    for layer in layers:
+        settings = _apply(settings, layer.values, layer, "", problems)
+    if any(problem.key == "trust" and problem.used == _shown(Trust.UNTRUSTED) for problem in problems):
+        settings = dataclasses.replace(settings, trust=Trust.UNTRUSTED)
+    return settings, tuple(problems)
+
+
+def keys() -> dict[str, Any]:
+    """Every dotted key with its default."""
+    return _keys(Settings(), "")
+
+
+def _keys(settings: Any, prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        if dataclasses.is_dataclass(value):
+            found.update(_keys(value, f"{prefix}{each.name}."))
+        else:
+            found[prefix + each.name] = value
+    return found
+
+
+def _apply(settings: T, values: Mapping[str, Any], layer: Layer, prefix: str, problems: list[Problem]) -> T:
+    hints = get_type_hints(type(settings))
+    changed: dict[str, Any] = {}
+    for raw_key, value in values.items():
+        name = _snake(str(raw_key))
+        key = prefix + name
+        if name not in hints or name.startswith("_"):
+            if key not in _NOT_SETTINGS:
+                problems.append(Problem(key=key[:100], origin=layer.origin, reason="is not a setting", used=""))
+            continue
+        current = changed.get(name, getattr(cast("Any", settings), name))
+        if dataclasses.is_dataclass(current):
+            if isinstance(value, Mapping):
+                table = cast("Mapping[str, Any]", value)
+                changed[name] = _apply(current, table, layer, f"{key}.", problems)
+            elif value is not None:
+                problems.append(Problem(key=key, origin=layer.origin, reason="must be a table", used="what it was"))
+            continue
+        if layer.may_set is not None and key not in layer.may_set:
+            reason = "cannot be set by a file of the workspace"
+            used = _shown(current) if key not in _SECRET else "what it was"
+            problems.append(Problem(key=key, origin=layer.origin, reason=reason, used=used))
+            continue
+        if value is None:  # an editor's way to say that nothing was set
+            continue
+        try:
+            changed[name] = _value(value, hints[name])
+        except (ValueError, TypeError) as error:
+            used = _shown(Trust.UNTRUSTED if key == "trust" else current) if key not in _SECRET else "what it was"
+            problems.append(Problem(key=key, origin=layer.origin, reason=str(error), used=used))
+    return dataclasses.replace(cast("Any", settings), **changed) if changed else settings
+
+
+_SECRET = frozenset({"index.qdrant_api_key", "index.redis_url"})  # shown to nobody
+_NOT_SETTINGS = frozenset({"status"})  # an initialization option of the protocol: see server/client.py
+
+
+def _value(value: Any, kind: Any) -> Any:
+    """:raises ValueError: what is wrong with it, as the end of a sentence."""
+    if kind is Trust:
+        trust, wrong = read_trust(value)
+        if wrong:
+            raise ValueError('is neither "trusted" nor "untrusted"')
+        return trust
+    try:
+        found = _CONVERTER.structure(value, kind)
+    except Exception as error:
+        raise ValueError(f"must be {_WANTED.get(kind) or _choices(kind)}") from error
+    if isinstance(found, (int, float)) and not 0 < found <= _LARGEST:
+        raise ValueError(f"must be more than 0 and at most {_LARGEST}")
+    if isinstance(found, str) and "\0" in found:
+        raise ValueError("must not contain a NUL character")
+    return found
+
+
+_LARGEST = 1_000_000  # of seconds, megabytes, processes or tries: nobody means more
+_WANTED: dict[Any, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    tuple[str, ...]: "a list of texts",
+}
+
+
+def _choices(kind: Any) -> str:
+    return "one of " + ", ".join(f'"{choice}"' for choice in getattr(kind, "__args__", ()))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Trust):
+        return f'"{value.value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in cast("tuple[object, ...]", value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def _snake(key: str) -> str:
+    """Editors write `memoryMb` where TOML files write `memory_mb`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower().replace("-", "_")
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        if kind is int and isinstance(value, float) and value.is_integer():
+            return int(value)
+        if not (kind is float and isinstance(value, int) and not isinstance(value, bool)):
+            raise TypeError
+    return kind(value)
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in cast("list[object]", value)):
+        raise TypeError
+    return tuple(cast("list[str]", value))
+
+
+_CONVERTER = cattrs.Converter(detailed_validation=False)
+for _kind in (str, int, float):
+    _CONVERTER.register_structure_hook(_kind, _plain)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)

@@ -1,0 +1,1 @@
+"""What files exist and which may be read, mounted or sent."""
