@@ -27,6 +27,9 @@ _CHECK_EVERY = 1_000
 _BUSY_SECONDS = 2.0
 """How long another process may hold the file before this one goes on without it."""
 
+_BUSY_PAUSE = 0.005
+"""Seconds between two tries of what SQLite does not wait for by itself."""
+
 _DAY = 86_400
 """Seconds. Use is noted by day, so that reading writes at most once a day."""
 
@@ -155,9 +158,7 @@ class SqliteVectorCache:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.executescript(_SCHEMA)
+                _prepare(connection)
             except sqlite3.Error:
                 connection.close()
                 raise
@@ -177,3 +178,21 @@ class SqliteVectorCache:
         for suffix in ("-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables, and wait where another process does the same at this moment.
+
+    The change of the journal's mode does not wait by itself: it answers SQLITE_BUSY at once.
+    """
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+            return
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+        time.sleep(_BUSY_PAUSE)

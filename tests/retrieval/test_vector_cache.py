@@ -140,6 +140,16 @@ async def test_two_writers(make: Callable[[], VectorCache]) -> None:
         await cache.close()
 
 
+async def test_two_processes_that_make_the_file_at_once(tmp_path: Path) -> None:
+    """SQLite answers "busy" at once where two switch a new file to write-ahead logging: one in eighty of these."""
+    for at in range(200):
+        caches = [SqliteVectorCache.open(tmp_path / str(at)) for _ in range(2)]
+        await asyncio.gather(*[cache.put(EMBEDDER, {str(which): ONE}) for which, cache in enumerate(caches)])
+        for cache in caches:
+            assert len(await cache.get(EMBEDDER, ["0", "1"])) == 2
+            await cache.close()
+
+
 def test_half_precision_loses_nothing_that_a_search_could_tell() -> None:
     vectors = np.random.default_rng(1).normal(size=(200, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
