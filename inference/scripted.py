@@ -20,6 +20,7 @@ import json
 import time
 import tomllib
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +28,7 @@ from typing import Any, cast
 import cattrs
 
 from inference.errors import BackendUnavailable
-from inference.ports import GenerateRequest
+from inference.ports import CompletionRequest, Finished, GenerateRequest, OnFinish
 
 _MAX_SCRIPT = 8 << 20  # bytes
 _CHARACTERS_PER_TOKEN = 4  # a common estimate for code, where there is no tokenizer
@@ -71,10 +72,29 @@ class ScriptedGenerator:
     def model(self) -> str:
         return self._name
 
-    async def stream(self, request: GenerateRequest) -> AsyncGenerator[str, None]:
+    async def stream(self, request: GenerateRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
         """:raises BackendUnavailable: when no answer fits, the script says so, or the deadline has passed."""
+        prompt = "\n".join(message.content for message in request.messages)
+        async with aclosing(self._answer(prompt, request, on_finish)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def complete(
+        self, request: CompletionRequest, *, on_finish: OnFinish | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Raises as `stream`."""
+        async with aclosing(self._answer(request.prompt + request.suffix, request, on_finish)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _answer(
+        self, prompt: str, request: GenerateRequest | CompletionRequest, on_finish: OnFinish | None
+    ) -> AsyncGenerator[str, None]:
         deadline = time.monotonic() + request.seconds
-        answer = self._choose("\n".join(message.content for message in request.messages))
+        answer = self._choose(prompt)
         text = _limited(answer.text, request)
         self.open_streams += 1
         try:
@@ -86,6 +106,8 @@ class ScriptedGenerator:
                 yield text[at : at + max(1, answer.pieces)]
             if answer.error:
                 raise BackendUnavailable(answer.error)
+            if on_finish:
+                on_finish(Finished(reason="stop" if text == answer.text else "length"))
         finally:
             self.open_streams -= 1
 
@@ -101,7 +123,7 @@ class ScriptedGenerator:
         raise BackendUnavailable(f"{self._name} has no answer to this prompt; add one to the script.")
 
 
-def _limited(text: str, request: GenerateRequest) -> str:
+def _limited(text: str, request: GenerateRequest | CompletionRequest) -> str:
     ends = [at for stop in request.stop if stop and (at := text.find(stop)) >= 0]
     return text[: min([*ends, request.max_tokens * _CHARACTERS_PER_TOKEN])]
 

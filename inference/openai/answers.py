@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeGuard, cast
+from typing import TypeGuard, cast
 
-Reason = Literal["stop", "length", "content_filter", "other"]
+from inference.ports import Reason, Usage
 
 _MAX_COUNT = 1 << 31
 _REASONS: dict[str, Reason] = {
@@ -24,24 +24,6 @@ _REASONS: dict[str, Reason] = {
 
 class BadAnswer(ValueError):
     """Not what the protocol says; the text completes "the server …"."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens, as the server counts them. Nothing may depend on their being true."""
-
-    prompt: int
-    completion: int
-    cached: int = 0
-    """Of the prompt, reused from an earlier one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    reason: Reason
-    """`other` when the server does not say, or says what is not known here."""
-    usage: Usage | None = None
-    """None when the server did not count, or counts impossibly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

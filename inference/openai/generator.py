@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -11,11 +11,8 @@ from inference.errors import BadRequest, BrokenStream, InferenceError
 from inference.openai.answers import (
     BadAnswer,
     Delta,
-    Finished,
     Read,
-    Reason,
     Refused,
-    Usage,
     chat_delta,
     completion_delta,
     infill_delta,
@@ -24,10 +21,7 @@ from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import clean, refusal
 from inference.openai.http import Connection, Deadline
 from inference.openai.stops import StopFilter
-from inference.ports import GenerateRequest
-
-OnFinish = Callable[[Finished], None]
-"""Called once, when an answer is whole, and never for one that broke or was closed."""
+from inference.ports import CompletionRequest, Finished, GenerateRequest, OnFinish, Reason, Usage
 
 _MAX_STOPS = 4  # that OpenAI takes; all of them are minded here in any case
 _MAX_TOKEN = 256  # characters: more than the longest of known tokenizers, which are runs of spaces
@@ -80,27 +74,14 @@ class OpenAIGenerator:
                 yield piece
 
     async def complete(
-        self,
-        prompt: str,
-        *,
-        suffix: str = "",
-        max_tokens: int,
-        temperature: float = 0.0,
-        seconds: float,
-        stop: Sequence[str] = (),
-        on_finish: OnFinish | None = None,
+        self, request: CompletionRequest, *, on_finish: OnFinish | None = None
     ) -> AsyncGenerator[str, None]:
-        """What follows a raw prompt, such as one in a model's own form of fill-in-the-middle.
-
-        :param suffix: what follows the answer, for the few servers that bring both into their model's form (Ollama);
-            others refuse it.
-        :param seconds: the deadline for the whole answer.
-        """
-        body = self._body(max_tokens, temperature, stop)
-        body["prompt"] = prompt
-        if suffix:
-            body["suffix"] = suffix
-        limits = _limits(seconds, stop, max_tokens)
+        """What follows a raw prompt. A `suffix` is for Ollama, whose template brings both into its model's form."""
+        body = self._body(request.max_tokens, request.temperature, request.stop)
+        body["prompt"] = request.prompt
+        if request.suffix:
+            body["suffix"] = request.suffix
+        limits = _limits(request.seconds, request.stop, request.max_tokens)
         url = f"{self._endpoint.base}/completions"
         async with aclosing(self._answer(url, body, completion_delta, limits, on_finish)) as pieces:
             async for piece in pieces:

@@ -25,11 +25,10 @@ from inference.errors import (
     Overloaded,
     TimedOut,
 )
-from inference.openai.answers import Finished, Usage
 from inference.openai.catalog import ServedModel, served_models
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.generator import InfillFile, OpenAIGenerator
-from inference.ports import GenerateRequest, Message
+from inference.ports import CompletionRequest, Finished, GenerateRequest, Message, Usage
 from tests.inference.lying_server import running, seen_by, wait_until_begun
 
 KEY = "sk-0123456789abcdefghij"
@@ -120,7 +119,7 @@ async def test_without_a_key_none_is_sent(server: str) -> None:
 
 async def test_half_a_surrogate_in_a_prompt_is_replaced(server: str) -> None:
     async with talking_to(endpoint(server, "say", name="surrogate")) as generator:
-        [piece async for piece in generator.complete("a\ud83d", max_tokens=9, seconds=20)]
+        [piece async for piece in generator.complete(CompletionRequest(prompt="a\ud83d"))]
     (request,) = await seen(server, "surrogate")
     assert request["body"]["prompt"] == "a?"
 
@@ -128,13 +127,12 @@ async def test_half_a_surrogate_in_a_prompt_is_replaced(server: str) -> None:
 async def test_a_raw_prompt_is_completed(server: str) -> None:
     finished: list[Finished] = []
     async with talking_to(endpoint(server, "say", name="raw", text="x = 1\n" * 9)) as generator:
-        pieces = generator.complete(
-            "<|fim_prefix|>a", suffix="b", max_tokens=4, seconds=20, stop=["<|end|>"], on_finish=finished.append
-        )
+        request = CompletionRequest(prompt="<|fim_prefix|>a", suffix="b", max_tokens=4, stop=("<|end|>",))
+        pieces = generator.complete(request, on_finish=finished.append)
         assert "".join([piece async for piece in pieces]) == ("x = 1\n" * 9)[:16]
-    (request,) = await seen(server, "raw")
-    assert request["path"] == "/v1/completions"
-    assert (request["body"]["prompt"], request["body"]["suffix"]) == ("<|fim_prefix|>a", "b")
+    (sent,) = await seen(server, "raw")
+    assert sent["path"] == "/v1/completions"
+    assert (sent["body"]["prompt"], sent["body"]["suffix"]) == ("<|fim_prefix|>a", "b")
     assert finished == [Finished(reason="length", usage=Usage(prompt=5, completion=4))]
 
 

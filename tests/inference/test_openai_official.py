@@ -13,10 +13,9 @@ from collections.abc import Generator
 import pytest
 
 from inference.errors import BackendUnavailable, BrokenStream, InferenceError
-from inference.openai.answers import Finished, Usage
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.generator import OpenAIGenerator
-from inference.ports import GenerateRequest, Message
+from inference.ports import Finished, GenerateRequest, Message, Usage
 from tests.inference.lying_server import running
 
 
