@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from server.model_settings import ModelSettings
 from server.settings import WORKSPACE_KEYS, Layer, Problem, Settings, keys, resolve
 
 WORKSPACE_FILE = ".assay.toml"
@@ -113,15 +115,26 @@ def _from_environment(env: Mapping[str, str]) -> list[Layer]:
         name = "ASSAY_" + key.replace(".", "_").upper()
         if (text := env.get(name)) is None:
             continue
-        value: Any = text
-        if isinstance(default, (int, float)):
-            value = _number(text)
-        elif isinstance(default, tuple):
-            value = [item for item in text.split(os.pathsep) if item]
+        value: Any = _typed(text, default)
         for part in reversed(key.split(".")):
             value = {part: value}
         layers.append(Layer(origin=name, values=value))
+    for name in sorted(env):
+        if (place := _MODEL_VARIABLE.fullmatch(name)) is not None:
+            table, key = place.group(1).lower(), place.group(2).lower()
+            layers.append(Layer(origin=name, values={"models": {table: {key: _typed(env[name], _MODEL[key])}}}))
     return layers
+
+
+_MODEL = {each.name: getattr(ModelSettings(), each.name) for each in fields(ModelSettings) if each.name != "name"}
+_KEYS = "|".join(sorted(map(str.upper, _MODEL), key=len, reverse=True))
+_MODEL_VARIABLE = re.compile(rf"ASSAY_MODELS_([A-Z0-9_]+?)_({_KEYS})")  # ASSAY_MODELS_CODE_KEY
+
+
+def _typed(text: str, default: object) -> object:
+    if isinstance(default, (int, float)):
+        return _number(text)
+    return [item for item in text.split(os.pathsep) if item] if isinstance(default, tuple) else text
 
 
 def _number(text: str) -> float | str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import cattrs
 
+from server.model_settings import CacheSettings, ModelSettings, ObserveSettings
 from workspace.trust import Trust, read_trust
 
 T = TypeVar("T")
@@ -44,16 +45,11 @@ class TestSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    script: str = ""
-    """Path of a script of answers for the offline generator; empty uses Assay's own search alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     enabled: Literal["on", "off"] = "on"
-    embedder: Literal["local", "none"] = "local"
-    """What makes the vectors of meaning: the model that comes along, or nothing (found by words alone)."""
+    embedder: str = "local"
+    """What makes the vectors of meaning: `local` is the model that comes along, `none` nothing (found by words
+    alone), `onnx:FOLDER` a model of your own, and else the name of one of `models` whose role is to embed."""
     watch: Literal["on", "off"] = "on"
     """Whether changes on disk are seen as they happen."""
     history: Literal["on", "off"] = "on"
@@ -84,7 +80,10 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     tests: TestSettings = field(default_factory=TestSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
+    models: tuple[ModelSettings, ...] = ()
+    """In the order they were named."""
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
 
 
@@ -143,7 +142,7 @@ def _keys(settings: Any, prefix: str) -> dict[str, Any]:
         value = getattr(settings, each.name)
         if dataclasses.is_dataclass(value):
             found.update(_keys(value, f"{prefix}{each.name}."))
-        else:
+        elif each.name != "models":  # tables of any name: each key of ModelSettings below it
             found[prefix + each.name] = value
     return found
 
@@ -159,6 +158,9 @@ def _apply(settings: T, values: Mapping[str, Any], layer: Layer, prefix: str, pr
                 problems.append(Problem(key=key[:100], origin=layer.origin, reason="is not a setting", used=""))
             continue
         current = changed.get(name, getattr(cast("Any", settings), name))
+        if name == "models" and not prefix:
+            changed[name] = _models(current, value, layer, problems)
+            continue
         if dataclasses.is_dataclass(current):
             if isinstance(value, Mapping):
                 table = cast("Mapping[str, Any]", value)
@@ -168,7 +170,7 @@ def _apply(settings: T, values: Mapping[str, Any], layer: Layer, prefix: str, pr
             continue
         if layer.may_set is not None and key not in layer.may_set:
             reason = "cannot be set by a file of the workspace"
-            used = _shown(current) if key not in _SECRET else "what it was"
+            used = _shown(current) if name not in _SECRET else "what it was"
             problems.append(Problem(key=key, origin=layer.origin, reason=reason, used=used))
             continue
         if value is None:  # an editor's way to say that nothing was set
@@ -176,12 +178,37 @@ def _apply(settings: T, values: Mapping[str, Any], layer: Layer, prefix: str, pr
         try:
             changed[name] = _value(value, hints[name])
         except (ValueError, TypeError) as error:
-            used = _shown(Trust.UNTRUSTED if key == "trust" else current) if key not in _SECRET else "what it was"
+            used = _shown(Trust.UNTRUSTED if key == "trust" else current) if name not in _SECRET else "what it was"
             problems.append(Problem(key=key, origin=layer.origin, reason=str(error), used=used))
     return dataclasses.replace(cast("Any", settings), **changed) if changed else settings
 
 
-_SECRET = frozenset({"index.qdrant_api_key", "index.redis_url"})  # shown to nobody
+def _models(
+    known: tuple[ModelSettings, ...], values: Any, layer: Layer, problems: list[Problem]
+) -> tuple[ModelSettings, ...]:
+    """The tables of models: those of a stronger source change single keys of those with the same name."""
+    if not isinstance(values, Mapping):
+        if values is not None:
+            reason = "must be tables with names, as in [models.code]"
+            problems.append(Problem(key="models", origin=layer.origin, reason=reason, used="what it was"))
+        return known
+    named = {model.name: model for model in known}
+    for name, table in cast("Mapping[Any, Any]", values).items():
+        if not isinstance(table, Mapping) or not (isinstance(name, str) and _NAME.fullmatch(name)):
+            reason = "must be a table whose name has letters, digits, - and _ only"
+            problems.append(Problem(key=f"models.{str(name)[:100]}", origin=layer.origin, reason=reason, used=""))
+            continue
+        name = name.lower().replace("-", "_")
+        given = {key: value for key, value in cast("Mapping[str, Any]", table).items() if key != "name"}
+        model = named.get(name, ModelSettings(name=name))
+        changed = _apply(model, given, layer, f"models.{name}.", problems)
+        if layer.may_set is None:
+            named[name] = changed
+    return tuple(named.values())
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_SECRET = frozenset({"qdrant_api_key", "redis_url", "tenant", "key", "headers", "otlp_headers"})  # shown to nobody
 _NOT_SETTINGS = frozenset({"status"})  # an initialization option of the protocol: see server/client.py
 
 

@@ -101,7 +101,7 @@ def _action(
     known = ls.session.results.title_of_fix(key_of(snapshot.uri), action_key(kind, arguments), snapshot.version)
     shown = known or title
     values: list[Any] = [arguments.plain()]
-    tagged = ls.session.client.llm_tag and ls.session.settings.model.script
+    tagged = ls.session.client.llm_tag and any("chat" in model.roles for model in ls.session.settings.models)
     return lsp.CodeAction(
         title=shown,
         kind=lsp.CodeActionKind.RefactorRewrite if kind == "fix_function" else lsp.CodeActionKind.QuickFix,

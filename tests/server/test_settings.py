@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from server.configuration import Configuration
+from server.model_settings import ModelSettings
 from server.settings import WORKSPACE_KEYS, Layer, Settings, keys, resolve
 from tests.server.conftest import Launch
 from tests.server.wire import Wire, capabilities
@@ -32,7 +33,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"trust": "maybe"}, 'assay.trust (from here) is neither "trusted" nor "untrusted"; "untrusted" is used.'),
     ({"trust": 1}, 'assay.trust (from here) is neither "trusted" nor "untrusted"; "untrusted" is used.'),
     ({"colour": "red"}, "assay.colour (from here) is not a setting."),
-    ({"model": {"endpoint": "x"}}, "assay.model.endpoint (from here) is not a setting."),
+    ({"sandbox": {"endpoint": "x"}}, "assay.sandbox.endpoint (from here) is not a setting."),
+    ({"models": []}, "assay.models (from here) must be tables with names, as in [models.code]; what it was is used."),
+    ({"models": {"a b": {}}}, "assay.models.a b (from here) must be a table whose name has letters, digits, - and _ only."),
+    ({"models": {"code": "x"}}, "assay.models.code (from here) must be a table whose name has letters, digits, - and _ only."),
     ({"python": "a\0b"}, 'assay.python (from here) must not contain a NUL character; "" is used.'),
 ]  # fmt: skip
 
@@ -46,6 +50,32 @@ def test_a_bad_key_is_reported_by_its_path_with_what_is_used(values: dict[str, A
     settings, problems = resolve((layer(values),))
     assert [str(problem) for problem in problems] == [says]
     assert settings == (Settings(trust=Trust.UNTRUSTED) if "trust" in values else Settings())
+
+
+def test_models_are_tables_of_any_name_and_a_stronger_source_changes_single_keys(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[models.fast-one]\nurl = "http://a/v1"\nmodel = "m"\nkey = "weak"\n[models.gpu]\nbackend = "triton"\n'
+    )
+    env = {"ASSAY_CONFIG": str(tmp_path / "config.toml"), "ASSAY_MODELS_FAST_ONE_KEY": "env:SECRET"}
+    env["ASSAY_MODELS_GPU_CERTIFICATE_KEY"], env["ASSAY_MODELS_GPU_WEIGHT"] = "/k.pem", "0.05"
+    settings, problems = Configuration(env, editor={"models": {"gpu": {"contextTokens": 4096}}}).settings()
+    assert problems == ()
+    fast, gpu = settings.models
+    assert fast == ModelSettings(name="fast_one", url="http://a/v1", model="m", key="env:SECRET")
+    assert gpu == ModelSettings(
+        name="gpu", backend="triton", certificate_key="/k.pem", weight=0.05, context_tokens=4096
+    )
+    assert "SECRET" not in repr(settings)
+
+
+def test_a_bad_key_of_a_model_is_reported_and_no_secret_is_shown() -> None:
+    values = {"code": {"key": ["sk-secret"], "headers": "sk-secret", "backend": "magic", "colour": 1, "model": "m"}}
+    settings, problems = resolve((layer({"models": values}),))
+    assert settings.models == (ModelSettings(name="code", model="m"),)
+    assert [problem.key for problem in problems] == [
+        f"models.code.{key}" for key in ("key", "headers", "backend", "colour")
+    ]
+    assert "secret" not in " ".join(map(str, problems))
 
 
 def test_a_good_key_beside_a_bad_one_is_used() -> None:
@@ -80,13 +110,13 @@ def test_a_file_of_the_workspace_may_set_globs_languages_and_selection_only() ->
         "trust": "trusted",
         "python": "/bin/evil",
         "sandbox": {"runsc": "/bin/evil", "seconds": 1},
-        "model": {"script": "evil.toml"},
+        "models": {"code": {"url": "https://evil.example", "key": "env:HOME"}},
     }
     settings, problems = resolve((layer({"trust": "untrusted"}), layer(values, ".assay.toml", WORKSPACE_KEYS)))
     assert settings.tests.globs == ("checks/*.py",)
-    assert (settings.trust, settings.python, settings.model.script) == (Trust.UNTRUSTED, "", "")
+    assert (settings.trust, settings.python, settings.models) == (Trust.UNTRUSTED, "", ())
     refused = {problem.key for problem in problems}
-    assert refused == {"trust", "python", "sandbox.runsc", "sandbox.seconds", "model.script"}
+    assert refused == {"trust", "python", "sandbox.runsc", "sandbox.seconds", "models.code.url", "models.code.key"}
     assert all("cannot be set by a file of the workspace" in str(problem) for problem in problems)
 
 
@@ -122,7 +152,15 @@ def test_every_key_has_an_environment_variable(tmp_path: Path) -> None:
         "budget.tries": ("2", 2),
         "tests.globs": ("a*.py", ("a*.py",)),
         "tests.selection": ("t1" + os.pathsep + "t2", ("t1", "t2")),
-        "model.script": ("/m", "/m"),
+        "cache.answers": ("off", "off"),
+        "cache.days": ("0.5", 0.5),
+        "cache.memory_mb": ("8", 8),
+        "cache.disk_mb": ("9", 9),
+        "cache.redis_url": ("redis://c", "redis://c"),
+        "cache.tenant": ("t", "t"),
+        "observe.metrics": ("127.0.0.1:9464", "127.0.0.1:9464"),
+        "observe.otlp_url": ("http://o:4318", "http://o:4318"),
+        "observe.otlp_headers": ("a=b", ("a=b",)),
         "index.enabled": ("off", "off"),
         "index.embedder": ("none", "none"),
         "index.watch": ("off", "off"),
