@@ -1,0 +1,15 @@
+"""What can go wrong with the server that Assay runs itself."""
+
+from __future__ import annotations
+
+
+class TritonError(Exception):
+    """Base; the message is one sentence for the reader, with what they can do."""
+
+
+class InstallFailed(TritonError):
+    """The server, or what its models need, cannot be installed here."""
+
+
+class ServerFailed(TritonError):
+    """The server did not start, or ended."""
