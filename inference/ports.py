@@ -99,3 +99,23 @@ class Generator(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Cache(Protocol):
+    """Bytes by key, with a time to live. One that is full, broken or away has nothing and keeps nothing: no method
+    raises, and none waits for long.
+
+    Implementations: `inference.cache.memory.MemoryCache`, `inference.cache.sqlite.SqliteCache`,
+    `inference.cache.redis.RedisCache`, and `inference.cache.tiered.TieredCache` of two of them. Contract:
+    tests/inference/cache/test_cache_contract.py.
+    """
+
+    async def get(self, key: bytes) -> bytes | None: ...
+
+    async def put(self, key: bytes, value: bytes, *, seconds: float) -> None:
+        """:param seconds: after which the entry is gone, if it was not written again; it may go earlier."""
+        ...
+
+    async def close(self) -> None:
+        """No method may be called after this."""
+        ...

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.configuration import state_folder
+from server.models import Models
 from server.settings import Settings
 from workspace.trust import Trust
 
@@ -39,19 +40,17 @@ def chosen_path(setting: str) -> Path | None:
     return Path(setting).expanduser() if setting else None
 
 
-def make_proposers(settings: Settings, runner: Runner, project: Project) -> list[Proposer]:
+def make_proposers(models: Models, runner: Runner, project: Project) -> list[Proposer]:
     """The model first, where one is configured: it reads; then the search, which needs none.
 
-    :raises InferenceError: the model's script cannot be read.
+    :raises InferenceError: the model's settings cannot be used.
     """
     from assist.repair import SearchRepair
 
     proposers: list[Proposer] = []
-    if settings.model.script:
+    if (generator := models.chat()) is not None:
         from assist.model import ModelProposer
-        from inference.scripted import ScriptedGenerator
 
-        generator = ScriptedGenerator(Path(settings.model.script).expanduser())
         proposers.append(ModelProposer(generator, project))
     proposers.append(SearchRepair(runner, project))
     return proposers
@@ -90,6 +89,26 @@ class LimitedRunner:
 
     async def close(self) -> None:
         await self._runner.close()
+
+
+class KeptModels:
+    """The models for the settings in force, kept between requests: connections, what was learned, caches."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._made: dict[object, Models] = {}
+
+    def get(self, settings: Settings) -> Models:
+        # Older ones may still be working for a request; all are closed at the end.
+        key = (settings.models, settings.cache, settings.observe)
+        if key not in self._made:
+            self._made[key] = Models(settings, self._env)
+        return self._made[key]
+
+    async def close(self) -> None:
+        made, self._made = list(self._made.values()), {}
+        for models in made:
+            await models.close()
 
 
 class Runners:

@@ -74,6 +74,7 @@ class Session:
     telling_index: asyncio.TimerHandle | None = None
     _indexes: Indexes | None = None
     _runners: runtime.Runners | None = None
+    _models: runtime.KeptModels | None = None
     _roots: dict[Path, Path] = field(default_factory=dict[Path, Path])
     _background: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
@@ -157,6 +158,12 @@ class Session:
             self._runners = runtime.Runners(self.configuration.env)
         return self._runners
 
+    @property
+    def models(self) -> runtime.KeptModels:
+        if self._models is None:
+            self._models = runtime.KeptModels(self.configuration.env)
+        return self._models
+
     def indexes(self, on_progress: Callable[[], None]) -> Indexes:
         """The connections to indexes; the first caller's `on_progress` is told of all of them."""
         if self._indexes is None:
@@ -186,6 +193,8 @@ class Session:
         self.buffers.clear()
         if self._indexes is not None:
             await self._indexes.close()
+        if self._models is not None:
+            await self._models.close()
         if self._runners is not None:
             await self._runners.close()
 

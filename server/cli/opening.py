@@ -16,6 +16,7 @@ from sandbox.receipt import Receipt
 from sandbox.store import ReceiptStore
 from server.cli.answer import Refusal
 from server.configuration import Configuration
+from server.models import Models
 from server.runtime import chosen_path, make_proposers, open_receipts, start_runner
 from server.settings import Settings
 from workspace.errors import WorkspaceError
@@ -30,11 +31,12 @@ class Opened:
     project: Project
     runner: Runner
     receipts: ReceiptStore
+    models: Models
 
     def proposers(self) -> list[Proposer]:
-        """:raises Refusal: when the model's script cannot be used."""
+        """:raises Refusal: when a model's settings cannot be used."""
         try:
-            return make_proposers(self.settings, self.runner, self.project)
+            return make_proposers(self.models, self.runner, self.project)
         except InferenceError as error:
             raise Refusal(str(error)) from error
 
@@ -69,9 +71,13 @@ async def opened(path: Path, progress: Progress) -> AsyncGenerator[Opened]:
     for note in project.notes:
         progress(note)
     runner = await start_runner(settings, os.environ)
+    models = Models(settings, os.environ)
     try:
-        yield Opened(settings=settings, project=project, runner=runner, receipts=open_receipts(os.environ))
+        yield Opened(
+            settings=settings, project=project, runner=runner, receipts=open_receipts(os.environ), models=models
+        )
     finally:
+        await models.close()
         await runner.close()
 
 

@@ -138,7 +138,7 @@ async def _fix(ls: AssayServer, asked: Asked, report: Report) -> dict[str, Any]:
         overlay=project.overlay,
     )
     budget = Budget(seconds=settings.budget.seconds, tries=settings.budget.tries)
-    proposers = make_proposers(settings, runner, project)
+    proposers = make_proposers(ls.session.models.get(settings), runner, project)
     outcome = await fix(task, project, runner, proposers, budget=budget, progress=report)
     if outcome.receipt is not None:
         await asyncio.to_thread(open_receipts(ls.session.configuration.env).save, outcome.receipt)
