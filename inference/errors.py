@@ -3,6 +3,7 @@
 InferenceError
 ├── BackendUnavailable         nothing answers, or it refuses
 │   ├── Overloaded             it has too much to do; `retry_after` when it says for how long
+│   ├── BudgetSpent            the user, or the team, has used up what it may; `retry_after` as above
 │   ├── TimedOut               the deadline passed, or nothing came for too long
 │   ├── CredentialsRejected    it does not take the key or the certificate
 │   ├── BadRequest             it does not take the request: unknown model, too long a prompt
@@ -27,6 +28,15 @@ class Overloaded(BackendUnavailable):
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         """:param retry_after: seconds that the backend asks to wait; None when it does not say."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BudgetSpent(BackendUnavailable):
+    """What the user, or everybody together, may ask for in a minute or a day is used up. The backend was not asked."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """:param retry_after: seconds until there is enough for this request."""
         super().__init__(message)
         self.retry_after = retry_after
 

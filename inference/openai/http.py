@@ -29,7 +29,7 @@ from inference.errors import (
 )
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import RETRIED, refusal, seconds_to_wait, server_message
-from inference.openai.retry import Again, with_retries
+from inference.resilience.retry import Again, with_retries
 from inference.sse import BadEventStream, EventParser
 
 _MAX_CONNECTIONS = 32
