@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.cache.answers import CachedGenerator
+from inference.cache.keys import Tenant
+from inference.cache.memory import MemoryCache
 from inference.errors import BackendUnavailable
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.generator import OpenAIGenerator
@@ -41,7 +44,11 @@ def server() -> Iterates[str, None, None]:
         yield address
 
 
-@pytest.fixture(params=["values", "file", "http"])
+def cached(text: str, delay: float) -> Generator:
+    return CachedGenerator(from_values(text, delay), MemoryCache(), tenant=Tenant(name="team", secret=bytes(32)))
+
+
+@pytest.fixture(params=["values", "file", "http", "cached"])
 async def make(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> AsyncGenerator[Make, None]:
     made: list[OpenAIGenerator] = []
 
@@ -50,7 +57,7 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> A
         made.append(OpenAIGenerator(OpenAIEndpoint(url=server, model=f"say:{told}")))
         return made[-1]
 
-    yield {"values": from_values, "file": from_file(tmp_path), "http": over_http}[request.param]
+    yield {"values": from_values, "file": from_file(tmp_path), "http": over_http, "cached": cached}[request.param]
     for generator in made:
         await generator.close()
 
