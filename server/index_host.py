@@ -10,6 +10,7 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from retrieval.host.place import Place
     from retrieval.index.index import Index
     from retrieval.ports import ChunkStore, Embedder, Source, VectorCache
+    from server.model_settings import ModelSettings
     from server.settings import IndexSettings
 
 
@@ -29,6 +33,7 @@ def main() -> int:
     from retrieval.host.client import OWNED_BY_ANOTHER
     from retrieval.host.serve import serve
     from server.indexing import index_place
+    from server.model_settings import model_of
     from server.settings import IndexSettings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -36,19 +41,26 @@ def main() -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     config = json.load(sys.stdin)
     settings = IndexSettings(**config["index"])
+    models = [model_of(each) for each in config["models"]]
     root, cache = Path(config["root"]), Path(config["cache"])
     place = index_place(root, settings, {"ASSAY_CACHE": str(cache)})
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # an index makes many values and hardly a cycle
     try:
-        asyncio.run(serve(place, partial(_open, root, cache, settings)))
+        asyncio.run(serve(place, partial(_open, root, cache, settings, models)))
     except IndexBusy:
         return OWNED_BY_ANOTHER
     return 0
 
 
-async def _open(root: Path, cache: Path, settings: IndexSettings, place: Place, stack: AsyncExitStack) -> Index:
-
+async def _open(
+    root: Path,
+    cache: Path,
+    settings: IndexSettings,
+    models: Sequence[ModelSettings],
+    place: Place,
+    stack: AsyncExitStack,
+) -> Index:
     from retrieval.index.index import Index, SearchOptions
     from retrieval.index.manifest import Manifest
     from retrieval.index.workers import Workers
@@ -77,7 +89,7 @@ async def _open(root: Path, cache: Path, settings: IndexSettings, place: Place, 
         place.manifest,
         workers,
         near,
-        _embedders,
+        partial(_embedders, models),
         wanted,
         cache_of_vectors,
         sources,
@@ -106,8 +118,8 @@ async def _store(place: Place, settings: IndexSettings) -> ChunkStore:
     )
 
 
-def _embedders(name: str) -> tuple[Embedder, Embedder]:
-    """`local`, or `onnx:FOLDER` with a model.onnx and a tokenizer.json of the same kind.
+def _embedders(models: Sequence[ModelSettings], name: str) -> tuple[Embedder, Embedder]:
+    """`local`, `onnx:FOLDER` with a model.onnx and a tokenizer.json of the same kind, or one of the models.
 
     :raises EmbedderError: there is no such embedder.
     """
@@ -115,10 +127,18 @@ def _embedders(name: str) -> tuple[Embedder, Embedder]:
     from retrieval.errors import EmbedderError
     from retrieval.index.bulk import BulkEmbedder
 
+    if (served := next((model for model in models if model.name == name), None)) is not None:
+        from server.embedders import served_embedder
+
+        # Two connections: what a search waits for does not queue behind what fills the index.
+        return served_embedder(served, os.environ), served_embedder(served, os.environ)
     kind, _, place = name.partition(":")
     folder = FOLDER if kind == "local" else Path(place).expanduser() if kind == "onnx" and place else None
     if folder is None or not (folder / "model.onnx").is_file():
-        raise EmbedderError(f"there is no embedder {name}: it is local, or onnx:FOLDER with a model.onnx in it")
+        raise EmbedderError(
+            f"there is no embedder {name}: it is local, onnx:FOLDER with a model.onnx in it, or a model of the settings"
+            " with the role embed"
+        )
     query = MiniLM(folder, threads=1)
     return query, BulkEmbedder(query.id, query.dimension, folder)
 

@@ -7,34 +7,37 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.settings import IndexSettings
+from server.model_settings import ModelSettings
+from server.settings import IndexSettings, Settings
 
 if TYPE_CHECKING:
     from retrieval.host.client import IndexClient
 
 OnProgress = Callable[[], None]
+_Wanted = tuple[IndexSettings, tuple[ModelSettings, ...]]
 
 
 class Indexes:
     def __init__(self, env: Mapping[str, str], on_progress: OnProgress) -> None:
         self._env = env
         self._on_progress = on_progress
-        self._clients: dict[Path, tuple[IndexSettings, IndexClient]] = {}
+        self._clients: dict[Path, tuple[_Wanted, IndexClient]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def get(self, root: Path, settings: IndexSettings) -> IndexClient:
+    def get(self, root: Path, settings: Settings) -> IndexClient:
         """The connection for a folder under the settings in force.
 
         :param root: resolved.
         """
+        wanted = (settings.index, tuple(model for model in settings.models if "embed" in model.roles))
         known = self._clients.get(root)
-        if known is not None and known[0] == settings:
+        if known is not None and known[0] == wanted:
             return known[1]
         self.drop(root)
         from server.indexing import index_client
 
-        client = index_client(root, settings, self._env, on_progress=lambda _: self._on_progress())
-        self._clients[root] = (settings, client)
+        client = index_client(root, wanted[0], self._env, models=wanted[1], on_progress=lambda _: self._on_progress())
+        self._clients[root] = (wanted, client)
         return client
 
     def known(self) -> dict[Path, IndexClient]:

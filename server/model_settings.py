@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Backend = Literal["openai", "llamacpp", "triton", "triton-trtllm", "scripted"]
 
@@ -62,6 +63,12 @@ class ModelSettings:
     """Path of a script of answers, for `scripted`."""
 
 
+def model_of(values: Mapping[str, Any]) -> ModelSettings:
+    """What `dataclasses.asdict` made of one, after a way through JSON: its lists are tuples again."""
+    lists = {name: tuple(values[name]) for name in ("roles", "headers")}
+    return ModelSettings(**{**values, **lists})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     answers: Literal["on", "off"] = "on"
@@ -74,14 +81,6 @@ class CacheSettings:
     """Of the team's Redis, which then keeps answers in place of this machine."""
     tenant: str = field(default="", repr=False)
     """Separates those who share a Redis: nobody finds what another tenant asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetOfModels:
-    """How much may be asked of models in all; empty limits are none."""
-
-    requests_per_minute: int = 600
-    tokens_per_day: int = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

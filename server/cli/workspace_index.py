@@ -36,7 +36,13 @@ async def opened_index(path: Path, tell: Tell) -> AsyncGenerator[IndexClient]:
     """:raises Refusal: when there is no index to be had, with what can be done."""
     root = workspace_root(path)
     settings = settings_for(root, tell)
-    client = index_client(root, settings.index, os.environ, on_progress=_teller(tell))
+    client = index_client(
+        root,
+        settings.index,
+        os.environ,
+        models=[model for model in settings.models if "embed" in model.roles],
+        on_progress=_teller(tell),
+    )
     try:
         yield client
     except RetrievalError as error:

@@ -245,7 +245,7 @@ def _indexes(ls: AssayServer) -> Indexes:
 
 
 def _client(ls: AssayServer, root: Path) -> IndexClient:
-    return _indexes(ls).get(root, ls.session.settings.index)
+    return _indexes(ls).get(root, ls.session.settings)
 
 
 def _roots(ls: AssayServer, uri: object) -> list[Path]:
