@@ -65,8 +65,8 @@ class ModelSettings:
 
 def model_of(values: Mapping[str, Any]) -> ModelSettings:
     """What `dataclasses.asdict` made of one, after a way through JSON: its lists are tuples again."""
-    lists = {name: tuple(values[name]) for name in ("roles", "headers")}
-    return ModelSettings(**{**values, **lists})
+    given: dict[str, Any] = {**values, "roles": tuple(values["roles"]), "headers": tuple(values["headers"])}
+    return ModelSettings(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from inference.deadline import Deadline
 from inference.errors import BrokenStream
 from inference.openai.answers import BadAnswer, is_count, json_object
 from inference.openai.endpoint import OpenAIEndpoint
-from inference.openai.http import Connection, Deadline
+from inference.openai.http import Connection
 
 _MAX_ANSWER = 8 << 20  # bytes; hosted catalogues of hundreds of models are under one megabyte
 _MAX_NAME = 256  # characters

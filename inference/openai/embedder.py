@@ -11,13 +11,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.deadline import Deadline
 from inference.errors import BadOutput, BrokenStream
 from inference.openai.answers import BadAnswer, json_object
 from inference.openai.endpoint import OpenAIEndpoint
-from inference.openai.http import Connection, Deadline
-
-Vectors = NDArray[np.float32]
-"""Shape (texts, dimension)."""
+from inference.openai.http import Connection
+from inference.vectors import MOST_DIMENSION, Vectors, unit
 
 MAX_CHARACTERS = 16_384
 """Of a text; the rest is not seen. Servers refuse what is longer than their model takes, which is often 8,192 tokens
@@ -27,7 +26,6 @@ _BATCH_TEXTS = 32  # as many as TEI takes by default, and the least of the known
 _BATCH_CHARACTERS = 131_072  # what is sent at once, so that a refused batch loses little
 _NUMBER = 32  # bytes of a float in JSON, at most, with the comma
 _ENVELOPE = 65_536  # bytes of an answer beside its vectors
-_MOST_DIMENSION = 65_536
 
 
 class OpenAIEmbedder:
@@ -51,8 +49,8 @@ class OpenAIEmbedder:
         max_characters: int = MAX_CHARACTERS,
         seconds: float = 60.0,
     ) -> None:
-        if not 1 <= dimension <= _MOST_DIMENSION or max_characters < 1:
-            raise ValueError(f"A dimension is from 1 to {_MOST_DIMENSION:,}, and a text has at least one character.")
+        if not 1 <= dimension <= MOST_DIMENSION or max_characters < 1:
+            raise ValueError(f"A dimension is from 1 to {MOST_DIMENSION:,}, and a text has at least one character.")
         self._connection = Connection(endpoint)
         self._id = f"{endpoint.model}@{revision}:{dimension}"
         self._dimension = dimension
@@ -97,9 +95,9 @@ async def measured_dimension(endpoint: OpenAIEndpoint, *, seconds: float = 60.0)
     """
     connection = Connection(endpoint)
     try:
-        answer = await _ask(connection, ["dimension"], Deadline.after(seconds), _MOST_DIMENSION)
+        answer = await _ask(connection, ["dimension"], Deadline.after(seconds), MOST_DIMENSION)
         dimension = len(_rows(endpoint, answer, 1)[0])
-        if not 1 <= dimension <= _MOST_DIMENSION:
+        if not 1 <= dimension <= MOST_DIMENSION:
             raise BadOutput(f"{endpoint.name} gave a vector of {dimension:,} numbers; check that it is for embeddings.")
         return dimension
     finally:
@@ -129,12 +127,7 @@ def _unit(endpoint: OpenAIEndpoint, answer: bytes, count: int, dimension: int) -
     rows = _rows(endpoint, answer, count)
     if any(len(row) != dimension for row in rows):
         raise BadOutput(f"{endpoint.name} gave vectors that are not of {dimension} numbers; set its dimension anew.")
-    vectors = np.stack(rows)
-    with np.errstate(over="ignore"):  # it makes an infinity, which is looked for
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or not (lengths > 0).all():
-        raise BadOutput(f"{endpoint.name} gave vectors with NaN, infinities or nothing but zeros; see its log.")
-    return (vectors / lengths).astype(np.float32)
+    return unit(np.stack(rows), endpoint.name)
 
 
 def _rows(endpoint: OpenAIEndpoint, answer: bytes, count: int) -> list[NDArray[np.float64]]:

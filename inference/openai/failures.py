@@ -19,12 +19,11 @@ from inference.errors import (
     TimedOut,
 )
 from inference.openai.endpoint import OpenAIEndpoint
+from inference.words import shown
 
 RETRIED = frozenset({429, 502, 503})
 """Statuses after which the same request may succeed a little later."""
 
-_MAX_MESSAGE = 300  # characters of a server's own words
-_KEY_PIECE = 8  # characters of a secret in a row that are too many to show
 _MAX_WAIT = 86_400.0  # seconds; what asks for longer is nonsense
 
 
@@ -79,13 +78,7 @@ def words_in(answer: object) -> str:
 
 
 def clean(endpoint: OpenAIEndpoint, text: str) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * _MAX_MESSAGE]).split())
-    secrets = [endpoint.api_key, *(value for _, value in endpoint.headers)]
-    for secret in secrets:
-        size = min(_KEY_PIECE, len(secret))
-        if size and any(secret[at : at + size] in text for at in range(len(secret) - size + 1)):
-            return ""
-    return text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…"
+    return shown(text, [endpoint.api_key, *(value for _, value in endpoint.headers)])
 
 
 def seconds_to_wait(retry_after: str | None) -> float | None:

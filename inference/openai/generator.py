@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
+from inference.deadline import Deadline
 from inference.errors import BadRequest, BrokenStream, InferenceError
 from inference.openai.answers import (
     BadAnswer,
@@ -19,9 +20,9 @@ from inference.openai.answers import (
 )
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import clean, refusal
-from inference.openai.http import Connection, Deadline
-from inference.openai.stops import StopFilter
+from inference.openai.http import Connection
 from inference.ports import CompletionRequest, Finished, GenerateRequest, OnFinish, Reason, Usage
+from inference.stops import StopFilter
 
 _MAX_STOPS = 4  # that OpenAI takes; all of them are minded here in any case
 _MAX_TOKEN = 256  # characters: more than the longest of known tokenizers, which are runs of spaces

@@ -13,12 +13,12 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal, cast
 
 import httpx
 
+from inference.deadline import Deadline
 from inference.errors import (
     BackendUnavailable,
     BrokenStream,
@@ -39,21 +39,6 @@ _OK = 200
 _MAX_STREAM = 64 << 20  # bytes of one answer: 100,000 tokens of 600 bytes of JSON each
 _MAX_REFUSAL = 64 << 10  # bytes of an error's body
 _MAX_CAUSES = 16  # of one error; they can form a ring
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
-    seconds: float
-    """As it was asked for."""
-    at: float
-    """On the monotonic clock."""
-
-    @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        return cls(seconds=seconds, at=time.monotonic() + seconds)
-
-    def left(self) -> float:
-        return self.at - time.monotonic()
 
 
 class Connection:

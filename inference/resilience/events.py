@@ -20,7 +20,8 @@ class Queued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRefused:
-    of: Literal["requests", "tokens"]
+    seconds: float
+    """Until there is enough again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

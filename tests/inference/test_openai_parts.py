@@ -19,7 +19,7 @@ from inference.openai.answers import BadAnswer, Read, Refused, chat_delta, compl
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import clean, seconds_to_wait, server_message
 from inference.openai.http import Connection
-from inference.openai.stops import StopFilter
+from inference.stops import StopFilter
 from inference.resilience.retry import Again, with_retries
 
 KEY = "sk-0123456789abcdefghij"
