@@ -21,6 +21,8 @@ class BreakerPolicy:
     base_seconds: float = 5.0
     """The longest first time; it doubles each time. Short, as one probe or one request is all that it costs."""
     most_seconds: float = 300.0
+    memory_seconds: float = 30.0
+    """After which the failures of an endpoint that is in use say nothing about how it is now."""
 
     def __post_init__(self) -> None:
         if self.failures < 1 or not 0 < self.base_seconds <= self.most_seconds:
@@ -33,6 +35,7 @@ class Breaker:
         self._draw = draw
         self._failures = 0
         self._ejections = 0
+        self._failed_at = float("-inf")
         self._until: float | None = None
         self._returned = float("-inf")
 
@@ -41,7 +44,7 @@ class Breaker:
         return self._until is None
 
     @property
-    def is_failing(self) -> bool:
+    def is_spent(self) -> bool:
         """Whether it has failed often enough; it may be live all the same, when nothing else is left."""
         return self._failures >= self._policy.failures
 
@@ -53,8 +56,18 @@ class Breaker:
     def succeeded(self) -> None:
         self._failures = 0
 
-    def failed(self) -> None:
+    def failed(self, now: float) -> None:
         self._failures += 1
+        self._failed_at = now
+
+    def broke(self, now: float) -> None:
+        """A failure that needs no others beside it."""
+        self._failures = max(self._failures, self._policy.failures)
+        self._failed_at = now
+
+    def is_failing(self, now: float) -> bool:
+        """Whether it is spent, and failed a short while ago. Later nobody knows."""
+        return self.is_spent and now - self._failed_at < self._policy.memory_seconds
 
     def eject(self, now: float) -> float:
         """For how many seconds. Called again for one that is out, it stays out longer."""
@@ -62,7 +75,6 @@ class Breaker:
             self._ejections = 0  # it was well for long
         longest = min(self._policy.most_seconds, self._policy.base_seconds * 2 ** min(self._ejections, _MOST_DOUBLINGS))
         self._ejections += 1
-        self._failures = max(self._failures, self._policy.failures)
         seconds = self._draw(longest / 2, longest)
         self._until = now + seconds
         return seconds
