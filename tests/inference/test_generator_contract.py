@@ -18,6 +18,9 @@ from inference.errors import BackendUnavailable
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.generator import OpenAIGenerator
 from inference.ports import GenerateRequest, Generator, Message
+from inference.routing.backends import Backend
+from inference.routing.compose import routed
+from inference.routing.router import Router
 from inference.scripted import ScriptedAnswer, ScriptedGenerator
 from tests.inference.lying_server import running
 
@@ -48,7 +51,21 @@ def cached(text: str, delay: float) -> Generator:
     return CachedGenerator(from_values(text, delay), MemoryCache(), tenant=Tenant(name="team", secret=bytes(32)))
 
 
-@pytest.fixture(params=["values", "file", "http", "cached"])
+def routed_to(count: int) -> Make:
+    def make(text: str, delay: float) -> Generator:
+        return Router([Backend(name=f"gpu-{n}", generator=from_values(text, delay)) for n in range(count)])
+
+    return make
+
+
+def routed_in_full(text: str, delay: float) -> Generator:
+    return routed([Backend(name="gpu", generator=from_values(text, delay))])
+
+
+OTHERS: dict[str, Make] = {"router of 1": routed_to(1), "router of 2": routed_to(2), "routed": routed_in_full}
+
+
+@pytest.fixture(params=["values", "file", "http", "cached", *OTHERS])
 async def make(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> AsyncGenerator[Make, None]:
     made: list[OpenAIGenerator] = []
 
@@ -57,7 +74,9 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> A
         made.append(OpenAIGenerator(OpenAIEndpoint(url=server, model=f"say:{told}")))
         return made[-1]
 
-    yield {"values": from_values, "file": from_file(tmp_path), "http": over_http, "cached": cached}[request.param]
+    yield {"values": from_values, "file": from_file(tmp_path), "http": over_http, "cached": cached, **OTHERS}[
+        request.param
+    ]
     for generator in made:
         await generator.close()
 
