@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -15,10 +14,9 @@ from inference.resilience.slots import Slots
 class Queued:
     """A `Watched` generator that has a place for as long as an answer is given. The wait is a part of the deadline."""
 
-    def __init__(self, inner: Watched, slots: Slots, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: Watched, slots: Slots) -> None:
         self._inner = inner
         self._slots = slots
-        self._clock = clock
 
     @property
     def model(self) -> str:
@@ -36,9 +34,8 @@ class Queued:
 
     async def stream(self, request: GenerateRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
         """:raises Overloaded: when there is no place in time. Else as the generator behind it."""
-        began = self._clock()
-        async with self._slots.slot(request.priority, within=request.seconds):
-            left = replace(request, seconds=began + request.seconds - self._clock())
+        async with self._slots.slot(request.priority, within=request.seconds) as waited:
+            left = replace(request, seconds=request.seconds - waited)
             async with aclosing(self._inner.stream(left, on_finish=on_finish)) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -47,9 +44,8 @@ class Queued:
         self, request: CompletionRequest, *, on_finish: OnFinish | None = None
     ) -> AsyncGenerator[str, None]:
         """Raises as `stream`."""
-        began = self._clock()
-        async with self._slots.slot(request.priority, within=request.seconds):
-            left = replace(request, seconds=began + request.seconds - self._clock())
+        async with self._slots.slot(request.priority, within=request.seconds) as waited:
+            left = replace(request, seconds=request.seconds - waited)
             async with aclosing(self._inner.complete(left, on_finish=on_finish)) as pieces:
                 async for piece in pieces:
                     yield piece

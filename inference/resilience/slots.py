@@ -54,28 +54,30 @@ class Slots:
         return not self._has_place("interactive") and self._is_crowded("interactive")
 
     @asynccontextmanager
-    async def slot(self, priority: Priority, *, within: float) -> AsyncGenerator[None, None]:
-        """A place, as long as the context lasts. First come, first served within a priority.
+    async def slot(self, priority: Priority, *, within: float) -> AsyncGenerator[float, None]:
+        """A place, as long as the context lasts, and the seconds that it took. First come, first served in a priority.
 
         :param within: seconds until the request's deadline.
         :raises Overloaded: when too many wait, or it took too long.
         """
-        began = self._clock()
+        seconds = 0.0
+        if self._has_place(priority):
+            self.running += 1
+        else:
+            began = self._clock()
+            try:
+                await self._wait(priority, within)
+            except Overloaded:
+                self._on_event(Queued(priority=priority, seconds=self._clock() - began, is_refused=True))
+                raise
+            seconds = self._clock() - began
         try:
-            await self._place(priority, within)
-        except Overloaded:
-            self._on_event(Queued(priority=priority, seconds=self._clock() - began, is_refused=True))
-            raise
-        try:
-            self._on_event(Queued(priority=priority, seconds=self._clock() - began))
-            yield
+            self._on_event(Queued(priority=priority, seconds=seconds))
+            yield seconds
         finally:
             self._release()
 
-    async def _place(self, priority: Priority, within: float) -> None:
-        if self._has_place(priority):
-            self.running += 1
-            return
+    async def _wait(self, priority: Priority, within: float) -> None:
         if self._is_crowded(priority):
             raise self._busy("try again in a moment")
         queue = self._waiting[priority]

@@ -46,5 +46,5 @@ def routed(
     """
     limits = limits or Limits()
     router = Router(backends, split=split, policy=policy, on_event=on_event, clock=clock, rng=rng)
-    queued = Queued(router, Slots(limits.places, on_event=on_event, clock=clock), clock=clock)
+    queued = Queued(router, Slots(limits.places, on_event=on_event, clock=clock))
     return Budgeted(queued, Budgets(limits.allowances, clock=clock), count=count, on_event=on_event)

@@ -149,7 +149,7 @@ class Router:
                 raise
             # The endpoint knows only what was left for it.
             raise TimedOut(
-                f"{self._model} did not answer within {request.seconds:g} s; ask for less, or see whether it is busy."
+                f"{self._model} did not answer within {request.seconds:.3g} s; ask for less, or see whether it is busy."
             ) from error
         finally:
             if attempt:
