@@ -127,7 +127,8 @@ class SqliteCache:
         if name == "SQLITE_FULL":
             return  # what is in the file can still be read
         self._disconnect()
-        if name.startswith("SQLITE_CORRUPT") or name == "SQLITE_NOTADB":
+        # An SQL error says that the tables are another version's.
+        if name.startswith("SQLITE_CORRUPT") or name in ("SQLITE_NOTADB", "SQLITE_ERROR"):
             self._move_aside()
             self._paused_until = 0.0
 
