@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inference.tritonserver.errors import ServerFailed
@@ -95,6 +95,7 @@ def launch(
     extra: Sequence[str] = (),
     grpc_port: int = 0,
     auto_complete: bool = False,
+    env: Mapping[str, str] | None = None,
     die_with_parent: bool = True,
 ) -> TritonServer:
     """Start a server with these models of the repository, on free ports of 127.0.0.1.
@@ -103,6 +104,7 @@ def launch(
     :param extra: further options of the server.
     :param grpc_port: 0 for a free one.
     :param auto_complete: let models complete their configuration; those of the repository here need not.
+    :param env: beside what the server and its models are given anyway; they see nothing else of ours.
     :param die_with_parent: it ends with the calling *thread*, however that ends.
     :raises OSError: when the program or the log cannot be opened.
     """
@@ -132,7 +134,7 @@ def launch(
     with log.open("ab") as output:
         process = subprocess.Popen(
             argv,
-            env=_environment(installation),
+            env={**_environment(installation), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

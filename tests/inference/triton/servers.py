@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,13 @@ def installation(*, extra: Extra = "") -> Installation:
 
 @contextlib.asynccontextmanager
 async def serving(
-    repository: Path, models: Sequence[str], folder: Path, *, extra: Sequence[str] = (), auto_complete: bool = False
+    repository: Path,
+    models: Sequence[str],
+    folder: Path,
+    *,
+    extra: Sequence[str] = (),
+    auto_complete: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[TritonServer]:
     """A server that has these models of the repository ready, and is killed at the end with all that it started.
 
@@ -36,10 +42,21 @@ async def serving(
     :param auto_complete: for models, such as a stand-in of the vLLM backend, that declare their own inputs.
     """
     server = launch(
-        installation(), repository, models, log=folder / "triton.log", extra=extra, auto_complete=auto_complete
+        installation(),
+        repository,
+        models,
+        log=folder / "triton.log",
+        extra=extra,
+        auto_complete=auto_complete,
+        env=env,
     )
     try:
         await server.wait_until_answering(START_SECONDS)
         yield server
     finally:
         await server.stop(hard=True)
+
+
+def regions_of(server: TritonServer) -> list[Path]:
+    """Its shared memory."""
+    return list(Path("/dev/shm").glob(f"{server.region_prefix}*"))
