@@ -132,16 +132,14 @@ class Pool:
         if isinstance(error, Overloaded):
             rest = _REST_SECONDS if error.retry_after is None else min(error.retry_after, _MOST_REST_SECONDS)
             endpoint.rests_until = now + rest
-            if is_trial:
-                self._out(endpoint, error, now)
+            self._try_later(endpoint, error, is_trial, now)
             return
         if given is not None:
             endpoint.speed.add(waited, now)  # it takes at least so long
             if given <= waited and given < self._policy.patience_seconds:
                 return  # it was hurried
         if not endpoint.breaker.is_live:
-            if is_trial:
-                self._out(endpoint, error, now)
+            self._try_later(endpoint, error, is_trial, now)
             return
         endpoint.breaker.failed(now)
         if endpoint.breaker.is_spent and self._may_eject(endpoint):
@@ -184,6 +182,11 @@ class Pool:
         peers = [e for e in self.endpoints if e.backend.variant == self.stable]
         out = 1 + sum(not e.breaker.is_live for e in peers)
         return out < len(peers) and out <= max(1, int(self._policy.most_share * len(peers)))
+
+    def _try_later(self, endpoint: Endpoint, error: Exception, is_trial: bool, now: float) -> None:
+        """Only when its time had come: a request for want of anything better must not make the wait longer."""
+        if is_trial and endpoint.breaker.due is not None and endpoint.breaker.due <= now:
+            self._out(endpoint, error, now)
 
     def _out(self, endpoint: Endpoint, error: Exception, now: float) -> None:
         seconds = endpoint.breaker.eject(now)
