@@ -1,0 +1,380 @@
+"""Calls of one Triton over gRPC. Only this module imports `grpc` and `tritonclient`, and late: they take 0.3 s.
+
+Of `tritonclient` it takes the protocol and its stub. The client on top of them says neither how a stream ended nor asks
+for a last response that is empty, and turns every text into an array of NumPy's and back.
+
+What a server may do to us is bounded here: no proxy from the environment, largest sizes, and a limit of time on every
+wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from inference.deadline import Deadline
+from inference.errors import BackendUnavailable, BrokenStream, InferenceError, TimedOut
+from inference.resilience.retry import Again, with_retries
+from inference.triton.endpoint import TritonEndpoint
+from inference.triton.failures import Failure, ended, failed, late, refused, silent
+from inference.triton.tensors import Received, Tensor
+
+CallHeaders = Callable[[], Mapping[str, str]]
+"""More headers for one call, such as those of its trace (W3C Trace Context)."""
+
+_MAX_MESSAGE = 32 << 20  # bytes, either way; vectors for 32 texts are 8 MB at most
+_KEEPALIVE_MS = 30_000  # Triton bears two pings without data; both limits of silence here are under three
+_KEEPALIVE_TIMEOUT_MS = 5_000
+_DRAIN_SECONDS = 0.2  # to wait for the server's end of a stream whose answer is whole
+_MICROSECONDS = 1_000_000
+_MOST_QUEUE_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """A request to the endpoint's model."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[str, ...] = ()
+    """Those that are wanted; empty is all."""
+    priority: int = 0
+    """1 comes first; models without levels of priority take no notice. 0 is the model's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response; of a stream, one of several."""
+
+    tensors: Mapping[str, Received]
+    is_final: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    name: str
+    version: str
+    """Empty when none was ever loaded."""
+    state: str
+    """READY, LOADING, UNLOADING or UNAVAILABLE; empty when it was never loaded."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    server: str
+    """Its version."""
+    models: tuple[ServedModel, ...]
+    inputs: tuple[str, ...] = ()
+    """Of the endpoint's model; empty when that is not ready."""
+    outputs: tuple[str, ...] = ()
+
+
+class Channel:
+    """A connection that is made when it is first needed, and anew when nothing comes through it any more. Its methods
+    raise `InferenceError` and nothing else.
+
+    :param call_headers: asked once for each call.
+    :raises ValueError: when the certificates cannot be read.
+    :raises BackendUnavailable: when the client's library is not installed.
+    """
+
+    def __init__(self, endpoint: TritonEndpoint, *, call_headers: CallHeaders = dict) -> None:
+        self._sdk = _sdk()
+        self._endpoint = endpoint
+        self._credentials = _credentials(self._sdk, endpoint) if endpoint.is_tls else None
+        self._call_headers = call_headers
+        self._line: _Line | None = None
+        self._is_closed = False
+
+    @property
+    def endpoint(self) -> TritonEndpoint:
+        return self._endpoint
+
+    async def infer(self, request: Inference, deadline: Deadline) -> Answer:
+        """The only response of a model that is not decoupled."""
+        return _answer(await self._asked("ModelInfer", self._message(request, deadline), deadline))
+
+    async def stream(self, request: Inference, deadline: Deadline) -> AsyncGenerator[Answer, None]:
+        """Responses as they come, the final one the last. Closing the generator cancels the work at the model."""
+        message = self._message(request, deadline)
+        # Else the end of a stream whose last response has no text cannot be told from one that broke off.
+        message.parameters["triton_enable_empty_final_response"].bool_param = True
+
+        async def attempt() -> tuple[_Line, Any, Answer]:
+            line = self._current()
+            call = line.begin("ModelStreamInfer", iter((message,)), self._headers(), deadline)
+            try:
+                return line, call, await self._next(line, call, deadline, self._endpoint.first_seconds)
+            except BaseException:
+                await line.end(call)
+                raise
+
+        line, call, answer = await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
+        try:
+            while True:
+                yield answer
+                if answer.is_final:
+                    break
+                try:
+                    answer = await self._next(line, call, deadline, self._endpoint.idle_seconds)
+                except Again as again:
+                    raise again.error from again.__cause__  # there is no other attempt after a first response
+            await self._drain(call)
+        finally:
+            await line.end(call)
+
+    async def describe(self, deadline: Deadline) -> Described:
+        """What the server says of itself and its models; a model whose process is dead is ready to it."""
+        protocol, endpoint = self._sdk.protocol, self._endpoint
+        server = await self._asked("ServerMetadata", protocol.ServerMetadataRequest(), deadline)
+        index = await self._asked("RepositoryIndex", protocol.RepositoryIndexRequest(), deadline)
+        models = tuple(
+            ServedModel(name=model.name, version=model.version, state=model.state, reason=model.reason)
+            for model in index.models
+        )
+        inputs: tuple[str, ...] = ()
+        outputs: tuple[str, ...] = ()
+        if any(model.name == endpoint.model and model.state == "READY" for model in models):
+            wanted = protocol.ModelMetadataRequest(name=endpoint.model, version=endpoint.version)
+            model = await self._asked("ModelMetadata", wanted, deadline)
+            inputs, outputs = tuple(item.name for item in model.inputs), tuple(item.name for item in model.outputs)
+        return Described(server=server.version, models=models, inputs=inputs, outputs=outputs)
+
+    async def close(self) -> None:
+        """Streams that run end with an error."""
+        self._is_closed = True
+        if line := self._line:
+            self._line = None
+            await line.close()
+
+    async def _asked(self, method: str, message: Any, deadline: Deadline) -> Any:
+        """The answer of a method that has one."""
+
+        async def attempt() -> Any:
+            line = self._current()
+            call = line.begin(method, message, self._headers(), deadline)
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(deadline.left()):
+                    answer = await call
+                line.heard = time.monotonic()
+                return answer
+            except TimeoutError as error:
+                self._doubt(line, began)
+                raise late(self._endpoint, deadline.seconds).error from error
+            except self._sdk.Error as error:
+                raise self._translated(line, error, deadline) from error
+            except asyncio.CancelledError as error:
+                self._must_be_open(error)
+                raise
+            finally:
+                await line.end(call)
+
+        return await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
+
+    async def _next(self, line: _Line, call: Any, deadline: Deadline, seconds: float) -> Answer:
+        """The next response of a stream.
+
+        :param seconds: the longest time to it. It starts here, and not when the one before came: the reader may have
+            taken its time.
+        """
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(min(deadline.left(), seconds)):
+                message = await call.read()
+        except TimeoutError as error:
+            self._doubt(line, began)
+            is_late = deadline.left() <= 0
+            failure = late(self._endpoint, deadline.seconds) if is_late else silent(self._endpoint, seconds)
+            raise failure.error from error
+        except self._sdk.Error as error:
+            raise self._translated(line, error, deadline) from error
+        except asyncio.CancelledError as error:
+            self._must_be_open(error)
+            raise
+        if message is self._sdk.EOF:
+            raise ended(self._endpoint).error
+        line.heard = time.monotonic()
+        if message.error_message:
+            # The server's own refusals have nothing beside them, and a model's errors have the mark of an end.
+            is_by_model = "triton_final_response" in message.infer_response.parameters
+            raise _raised(refused(self._endpoint, message.error_message, is_by_model=is_by_model))
+        return _answer(message.infer_response)
+
+    async def _drain(self, call: Any) -> None:
+        """The answer is whole, so nothing that goes wrong here matters. Cancelling a stream while its server ends it is
+        what has set Triton's streams into disorder."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while await call.read() is not self._sdk.EOF:
+                    pass
+        except (TimeoutError, self._sdk.Error):
+            pass
+
+    def _message(self, request: Inference, deadline: Deadline) -> Any:
+        endpoint, message = self._endpoint, self._sdk.protocol.ModelInferRequest()
+        message.model_name, message.model_version = endpoint.model, endpoint.version
+        for tensor in request.inputs:
+            message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+            message.raw_input_contents.append(tensor.data)
+        for name in request.outputs:
+            message.outputs.add(name=name)
+        if request.priority:
+            message.parameters["priority"].uint64_param = request.priority
+        queue = min(endpoint.queue_seconds or _MOST_QUEUE_SECONDS, max(0.0, deadline.left()))
+        message.parameters["timeout"].int64_param = max(1, int(queue * _MICROSECONDS))
+        return message
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        return (*self._endpoint.sent_headers, *self._call_headers().items())
+
+    def _current(self) -> _Line:
+        if self._is_closed:
+            raise BackendUnavailable(f"The connection to {self._endpoint.name} is closed; ask after a restart.")
+        if self._line is None:
+            self._line = _Line(self._sdk, self._endpoint, self._credentials)
+        return self._line
+
+    def _doubt(self, line: _Line, since: float) -> None:
+        """Leave a connection through which nothing came: of one that is half open, neither end ever hears."""
+        if line.heard < since:
+            self._leave(line)
+
+    def _leave(self, line: _Line) -> None:
+        line.is_left = True
+        if self._line is line:
+            self._line = None
+
+    def _translated(self, line: _Line, error: Any, deadline: Deadline) -> Again | InferenceError:
+        failure = failed(self._endpoint, error.code().name, error.details() or "", seconds=deadline.seconds)
+        if failure.is_unreachable or isinstance(failure.error, BrokenStream):
+            self._leave(line)  # a new one tries at once, and this one only after a while
+        elif isinstance(failure.error, TimedOut):
+            self._doubt(line, deadline.at - deadline.seconds)
+        return _raised(failure)
+
+    def _must_be_open(self, error: asyncio.CancelledError) -> None:
+        """gRPC cancels the reader of a stream whose connection is closed; only its own task's end may look so."""
+        task = asyncio.current_task()
+        if self._is_closed and not (task and task.cancelling()):
+            raise BackendUnavailable(f"The connection to {self._endpoint.name} was closed.") from error
+
+
+class _Line:
+    """One connection, and how many calls run over it. It is closed after the last of them once it is left."""
+
+    def __init__(self, sdk: Any, endpoint: TritonEndpoint, credentials: Any) -> None:
+        connect = int(endpoint.connect_seconds * 1000)
+        options = [
+            ("grpc.max_receive_message_length", _MAX_MESSAGE),
+            ("grpc.max_send_message_length", _MAX_MESSAGE),
+            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            ("grpc.min_reconnect_backoff_ms", connect),  # which is the limit of connecting, whatever its name
+            ("grpc.use_local_subchannel_pool", 1),  # else one that is half open would be shared by those after it
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.enable_retries", 0),
+            ("grpc.service_config_disable_resolution", 1),
+            ("grpc.primary_user_agent", "assay"),
+        ]
+        target = f"dns:///{endpoint.address}"
+        if credentials is None:
+            self._channel = sdk.aio.insecure_channel(target, options=options)
+        else:
+            self._channel = sdk.aio.secure_channel(target, credentials, options=options)
+        self._stub = sdk.Stub(self._channel)
+        self._calls = 0
+        self.heard = 0.0
+        """When something came through it last, on the monotonic clock."""
+        self.is_left = False
+
+    def begin(self, method: str, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Any:
+        call = getattr(self._stub, method)(message, timeout=max(0.0, deadline.left()), metadata=headers)
+        self._calls += 1
+        return call
+
+    async def end(self, call: Any) -> None:
+        """Once for each call that began, whatever came of it."""
+        call.cancel()
+        self._calls -= 1
+        if self.is_left and not self._calls:
+            await self.close()
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+def _answer(response: Any) -> Answer:
+    data = response.raw_output_contents
+    sent = len(data)
+    tensors = {
+        output.name: Received(output.datatype, tuple(output.shape), data[at] if at < sent else b"")
+        for at, output in enumerate(response.outputs)
+    }
+    parameters = response.parameters
+    is_final = "triton_final_response" in parameters and parameters["triton_final_response"].bool_param
+    return Answer(tensors, is_final, response.model_version)
+
+
+def _raised(failure: Failure) -> Again | InferenceError:
+    return Again(failure.error) if failure.is_passing else failure.error
+
+
+@cache
+def _sdk() -> Any:
+    """The libraries, whose types are known to no checker."""
+    # gRPC's core writes each failed handshake to stderr. It reads this once, while it is imported.
+    is_told = "GRPC_VERBOSITY" in os.environ
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        import grpc
+        from grpc import aio
+        from tritonclient.grpc import (  # pyright: ignore[reportMissingTypeStubs]
+            service_pb2,
+            service_pb2_grpc,
+        )
+    except ImportError as error:
+        raise BackendUnavailable("The client for Triton is not installed; install assay[team].") from error
+    finally:
+        if not is_told:
+            del os.environ["GRPC_VERBOSITY"]
+    asyncio_api: Any = aio
+    return SimpleNamespace(
+        grpc=grpc,
+        aio=asyncio_api,
+        protocol=service_pb2,
+        Stub=service_pb2_grpc.GRPCInferenceServiceStub,
+        Error=asyncio_api.AioRpcError,
+        EOF=asyncio_api.EOF,
+    )
+
+
+def _credentials(sdk: Any, endpoint: TritonEndpoint) -> Any:
+    try:
+        # gRPC finds out only when it connects, and says it on stderr.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if endpoint.ca:
+            context.load_verify_locations(endpoint.ca)
+        if endpoint.certificate:
+            # A key that needs a password would be asked for on the terminal, which is the editor's.
+            context.load_cert_chain(endpoint.certificate, endpoint.certificate_key, password=_no_password)
+        key = endpoint.certificate_key or endpoint.certificate
+        return sdk.grpc.ssl_channel_credentials(
+            endpoint.ca.read_bytes() if endpoint.ca else None,
+            key.read_bytes() if key else None,
+            endpoint.certificate.read_bytes() if endpoint.certificate else None,
+        )
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ValueError("The certificates of the model's endpoint cannot be read; check the three paths.") from error
+
+
+def _no_password() -> str:
+    raise ValueError("a key that needs a password")
