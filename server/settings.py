@@ -70,6 +70,25 @@ class IndexSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteSettings:
+    enabled: Literal["on", "off"] = "on"
+    """Whether text is suggested at the cursor."""
+    not_for: tuple[str, ...] = ()
+    """Language ids in which nothing is suggested."""
+    seconds: float = 3.0
+    """For the model's whole answer."""
+    least_wait_ms: int = 30
+    most_wait_ms: int = 400
+    """How long the typing must rest before the model is asked; between these it follows the person's own pace."""
+    multiline: Literal["auto", "always", "never"] = "auto"
+    """Whether more than the rest of the line is suggested; `auto` where a block begins."""
+    gate: Literal["auto", "off"] = "auto"
+    """Whether suggestions that are seldom taken are left out, once enough were taken and passed over to tell."""
+    candidates: int = 3
+    """At most so many when they are asked for by a key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     trust: Trust = Trust.TRUSTED
     python: str = ""
@@ -85,6 +104,7 @@ class Settings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
+    complete: CompleteSettings = field(default_factory=CompleteSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,6 +173,14 @@ def test_every_key_has_an_environment_variable(tmp_path: Path) -> None:
         "index.qdrant_shards": ("3", 3),
         "index.qdrant_replicas": ("2", 2),
         "index.redis_url": ("redis://r", "redis://r"),
+        "complete.enabled": ("off", "off"),
+        "complete.not_for": (f"markdown{os.pathsep}toml", ("markdown", "toml")),
+        "complete.seconds": ("1.5", 1.5),
+        "complete.least_wait_ms": ("5", 5),
+        "complete.most_wait_ms": ("250", 250),
+        "complete.multiline": ("never", "never"),
+        "complete.gate": ("off", "off"),
+        "complete.candidates": ("2", 2),
     }
     assert set(good) == set(keys())
     for key, (text, value) in good.items():
