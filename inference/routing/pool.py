@@ -135,7 +135,7 @@ class Pool:
             self._try_later(endpoint, error, is_trial, now)
             return
         if given is not None:
-            endpoint.speed.add(waited, now)  # it takes at least so long
+            endpoint.speed.add(max(waited, endpoint.speed.recent(now)), now)  # at least; failing fast is not being fast
             if given <= waited and given < self._policy.patience_seconds:
                 return  # it was hurried
         if not endpoint.breaker.is_live:

@@ -4,7 +4,8 @@ It is told by the model's name, which is `KIND` or `KIND:JSON`. Every request ma
 `GET /began/NAME` waits until there is a request of that name, and `GET /seen/NAME` until all of them are over, and says
 what was seen of them.
 
-Run: `python lying_server.py`; the first line of its output is the port. It ends when its input does.
+Run: `python lying_server.py [CERTIFICATE AUTHORITY PORT]`, each of which may be empty; the first line of its output is
+the port. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -325,7 +326,7 @@ MODELS: list[Any] = [
 ]
 
 
-async def main(certificate: str = "", authority: str = "") -> None:
+async def main(certificate: str = "", authority: str = "", port: str = "0") -> None:
     tls = None
     if certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -333,7 +334,7 @@ async def main(certificate: str = "", authority: str = "") -> None:
         if authority:
             tls.load_verify_locations(authority)
             tls.verify_mode = ssl.CERT_REQUIRED
-    server = await asyncio.start_server(Server().serve, "127.0.0.1", 0, ssl=tls, limit=1 << 22)
+    server = await asyncio.start_server(Server().serve, "127.0.0.1", int(port), ssl=tls, limit=1 << 22)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
 
@@ -350,7 +351,7 @@ def running(*arguments: str) -> Generator[str, None, None]:
         watch.cancel()
         assert port, "the lying server did not start"
         try:
-            yield f"{'https' if arguments else 'http'}://127.0.0.1:{port}"
+            yield f"{'https' if any(arguments[:1]) else 'http'}://127.0.0.1:{port}"
         finally:
             process.kill()
 
