@@ -18,6 +18,7 @@ _COMMANDS = {
     "index": "make a workspace's index and say how it is",
     "search": "find the code that a question is about",
     "map": "show the files and symbols that matter most",
+    "triton": "run a Triton Inference Server of your own: up, status, down, logs",
     "eval": "measure quality, as the reports in evals/reports do",
     "doctor": "check each part with a real run",
     "demo": "watch an edit arrive tested",

@@ -13,3 +13,11 @@ class InstallFailed(TritonError):
 
 class ServerFailed(TritonError):
     """The server did not start, or ended."""
+
+
+class NoAnswer(ServerFailed):
+    """It runs, and said nothing in time."""
+
+
+class AlreadyRunning(TritonError):
+    """There is a server, and it serves something else than what was asked for."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inference.tritonserver.errors import ServerFailed
+from inference.tritonserver.errors import NoAnswer, ServerFailed
 
 _MOST = 1 << 20  # bytes of an answer
 
@@ -25,7 +25,8 @@ class Answer:
 async def ask(port: int, path: str, body: Mapping[str, object] | None = None, *, seconds: float) -> Answer:
     """GET, or POST of JSON when there is a body.
 
-    :raises ServerFailed: when there is no whole answer in time.
+    :raises NoAnswer: when there is no whole answer in time.
+    :raises ServerFailed: when nothing listens, or it breaks off.
     """
     payload = b"" if body is None else json.dumps(body).encode()
     head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -34,7 +35,7 @@ async def ask(port: int, path: str, body: Mapping[str, object] | None = None, *,
         async with asyncio.timeout(seconds):
             return _answer(await _exchange(port, request))
     except TimeoutError as error:
-        raise ServerFailed(f"The server did not answer {path} within {seconds:g} s.") from error
+        raise NoAnswer(f"The server did not answer {path} within {seconds:g} s.") from error
     except (OSError, ValueError) as error:
         raise ServerFailed(f"The server does not answer {path}; see its log.") from error
 

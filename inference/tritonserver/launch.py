@@ -108,8 +108,9 @@ def launch(
     :param die_with_parent: it ends with the calling *thread*, however that ends.
     :raises OSError: when the program or the log cannot be opened.
     """
-    ports = _free_ports(grpc_port)
-    http, grpc, metrics = ports
+    # Port 0 is not taken by the server. Where another process is faster, it ends, and says so.
+    http, metrics, free = free_ports(3)
+    grpc = grpc_port or free
     region_prefix = f"assay{secrets.token_hex(6)}_"
     options = [
         f"--model-repository={repository}",
@@ -140,7 +141,38 @@ def launch(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return TritonServer(process, ports=ports, log=log, region_prefix=region_prefix)
+    return TritonServer(process, ports=(http, grpc, metrics), log=log, region_prefix=region_prefix)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 on which nothing listens now."""
+    with contextlib.ExitStack() as stack:
+        found: list[int] = []
+        for _ in range(count):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            found.append(listener.getsockname()[1])
+    return found
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was used a moment ago is free
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def kill_left(pid: int, region_prefix: str) -> None:
+    """End a server whose supervisor was killed, if that is who has this process id now, and sweep up after it."""
+    if not region_prefix:
+        return
+    with contextlib.suppress(OSError):
+        if region_prefix.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.killpg(pid, signal.SIGKILL)
+    sweep(region_prefix)
 
 
 def sweep(region_prefix: str) -> None:
@@ -161,17 +193,6 @@ def _environment(installation: Installation) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def _free_ports(grpc: int) -> tuple[int, int, int]:
-    """For HTTP, gRPC and metrics. Port 0 is not taken by the server, so another process may be faster; it then ends."""
-    with contextlib.ExitStack() as stack:
-        found: list[int] = []
-        for _ in range(3):
-            listener = stack.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            found.append(listener.getsockname()[1])
-    return found[0], grpc or found[1], found[2]
 
 
 def _reason(log: Path) -> str:
