@@ -6,11 +6,15 @@ git itself is not started: what it does in a repository can be configured by tha
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 _MAX_BYTES = 256 << 20  # an index of about two million files
 _STAT = 40  # bytes before the object id in each entry: times, device, inode, mode, owner, size
+_EXTENDED, _STAGE = 0x4000, 0x3000  # bits of an entry's flags
+_SKIP_WORKTREE = 0x4000  # of its further flags
 
 
 class Tracked:
@@ -29,11 +33,11 @@ class Tracked:
         if self._git is None:
             return frozenset()
         try:
-            folder = _git_folder(self._git)
+            folder = git_folder(self._git)
             index = folder / "index"
             if index.stat().st_size > _MAX_BYTES:
                 return frozenset()
-            files = parse_index(index.read_bytes(), _object_id_size(folder))
+            files = parse_index(index.read_bytes(), object_id_size(folder))
         except (OSError, ValueError, struct.error, IndexError):
             return frozenset()
         paths = set(files)
@@ -43,32 +47,60 @@ class Tracked:
         return frozenset(paths)
 
 
-def parse_index(content: bytes, object_id_size: int = 20) -> list[bytes]:
+def parse_index(content: bytes, id_size: int = 20) -> list[bytes]:
     """The paths in a git index of version 2, 3 or 4 (gitformat-index(5)), in its order.
 
     :raises ValueError: when it is none.
     """
+    return [entry.path for entry in parse_entries(content, id_size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as git's index has it."""
+
+    path: bytes
+    """Relative to the repository's top."""
+    id: str
+    """Of the stored content, hex."""
+    mode: int
+    mtime_ns: int
+    """Of the file when it was last compared; nanoseconds since 1970."""
+    size: int
+    """As above; bytes, modulo 2**32."""
+    is_whole: bool
+    """No side of a conflict, and not left out of the working tree on purpose."""
+
+
+def parse_entries(content: bytes, id_size: int = 20) -> Iterator[Entry]:
+    """As `parse_index`, with what is known of each file."""
     signature, version, count = struct.unpack_from(">4sII", content)
     if signature != b"DIRC" or version not in (2, 3, 4):
         raise ValueError("not a git index")
-    paths: list[bytes] = []
     at, path = 12, b""
     for _ in range(count):
         start = at
-        at += _STAT + object_id_size
+        _, _, seconds, nanoseconds, _, _, mode, _, _, size = struct.unpack_from(">10I", content, at)
+        at += _STAT
+        name = content[at : at + id_size].hex()
+        at += id_size
         (flags,) = struct.unpack_from(">H", content, at)
-        at += 4 if flags & 0x4000 else 2
+        at += 2
+        skipped = False
+        if flags & _EXTENDED:
+            (more,) = struct.unpack_from(">H", content, at)
+            skipped = bool(more & _SKIP_WORKTREE)
+            at += 2
         kept = 0
         if version == 4:  # the path is told by what differs from the one before it
             dropped, at = _offset(content, at)
             kept = len(path) - dropped
         end = content.index(b"\0", at)
         path = path[:kept] + content[at:end]
-        paths.append(path)
+        yield Entry(path, name, mode, seconds * 10**9 + nanoseconds, size, not (skipped or flags & _STAGE))
         at = end + 1
         if version != 4:  # entries are padded with NULs to a multiple of eight bytes
             at = start + (end - start + 8) // 8 * 8
-    return paths
 
 
 def _offset(content: bytes, at: int) -> tuple[int, int]:
@@ -79,14 +111,16 @@ def _offset(content: bytes, at: int) -> tuple[int, int]:
     return value, at + 1
 
 
-def _git_folder(git: Path) -> Path:
+def git_folder(git: Path) -> Path:
+    """Where a repository's own files are, for a `.git` that may be a file."""
     if git.is_dir():
         return git
     text = git.read_text("utf-8", errors="surrogateescape")[:4096]  # a worktree or a submodule
     return git.parent / text.removeprefix("gitdir:").strip()
 
 
-def _object_id_size(folder: Path) -> int:
+def object_id_size(folder: Path) -> int:
+    """Bytes of an id in this repository: of SHA-1, or of SHA-256."""
     config = folder / "config"
     text = config.read_text("utf-8", errors="replace").lower() if config.is_file() else ""
     return 32 if "objectformat = sha256" in text else 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 KINDS: dict[str, str] = {
     "file": "a file, or some of its lines: @file:src/shop.py or @file:src/shop.py:10-20",
@@ -96,9 +97,7 @@ def complete(prefix: str, *, paths: Sequence[str] = (), symbols: Sequence[tuple[
     if kind in ("file", "image"):
         return [Candidate(label=f"@{kind}:{_quoted(path)}", detail="file") for path in _best(typed, paths)]
     if kind == "folder":
-        folders = {
-            "/".join(parts[:end]) for path in paths for parts in [path.split("/")] for end in range(1, len(parts))
-        }
+        folders = {folder.as_posix() for path in paths for folder in PurePosixPath(path).parents} - {"."}
         return [Candidate(label=f"@folder:{_quoted(path)}", detail="folder") for path in _best(typed, sorted(folders))]
     if kind == "symbol":
         return [Candidate(label=f"@symbol:{name}", detail=where) for name, where in symbols][:_MOST]
@@ -106,7 +105,7 @@ def complete(prefix: str, *, paths: Sequence[str] = (), symbols: Sequence[tuple[
 
 
 def _best(typed: str, paths: Sequence[str]) -> list[str]:
-    """Paths that hold what was typed: at the start of the name first, then of the path, then anywhere; shorter first."""
+    """Paths that hold what was typed: at the start of the name, then of the path, then anywhere; shorter ones first."""
     wanted = typed.lower()
 
     def rank(path: str) -> int:

@@ -1,4 +1,4 @@
-"""What a message is about: this code, code to be written, or neither. Rules first; a model only when they are unsure."""
+"""What a message is about: this code, code to be written, or neither. Rules first; a model where they are unsure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ IDENTIFIER = re.compile(
 """What can only mean code: in backticks, `call()`, snake_case, camelCase, CamelCase, dotted.names, file names."""
 
 _TALK = re.compile(
-    r"^\W*(?:hi|hello|hey|good (?:morning|evening|day)|thanks?(?: you)?|thank you|cheers|bye|goodbye|ok(?:ay)?|great|nice|"
-    r"cool|who are you|what are you|what can you do|how are you|help|tell me a joke|what(?:'s| is) your name)\b"
+    r"^\W*(?:hi|hello|hey|good (?:morning|evening|day)|thanks?(?: you)?|thank you|cheers|bye|goodbye|ok(?:ay)?|great|"
+    r"nice|cool|who are you|what are you|what can you do|how are you|help|tell me a joke|what(?:'s| is) your name)\b"
     r"(?:\W+(?:there|you|assay|a lot|very much|everyone|all|so much|that helped|works))*\W*$",
     re.IGNORECASE,
 )
@@ -27,15 +27,15 @@ _WRITE = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
-    r"\b(?:where|which|how (?:does|do|is|are|can|did)|what (?:does|do|is|are|calls|uses|happens|sets)|why (?:does|do|is|"
-    r"are|did)|who (?:calls|uses)|when (?:is|are|does)|explain|describe|show me|find|walk me through|does (?:this|the|it)|"
-    r"is (?:there|this|the))\b",
+    r"\b(?:where|which|how (?:does|do|is|are|can|did)|what (?:does|do|is|are|calls|uses|happens|sets)|"
+    r"why (?:does|do|is|are|did)|who (?:calls|uses)|when (?:is|are|does)|explain|describe|show me|find|walk me through|"
+    r"does (?:this|the|it)|is (?:there|this|the))\b",
     re.IGNORECASE,
 )
 _CODE_WORDS = re.compile(
     r"\b(?:code|codebase|repo(?:sitory)?|project|function|method|class|module|file|folder|test|tests|variable|argument|"
-    r"parameter|import|exception|error|bug|stack ?trace|traceback|line|branch|commit|type|api|endpoint|config(?:uration)?|"
-    r"dependency|call(?:s|ed|er|ers)?|return(?:s|ed)?|raise[sd]?|caller)\b",
+    r"parameter|import|exception|error|bug|stack ?trace|traceback|line|branch|commit|type|api|endpoint|"
+    r"config(?:uration)?|dependency|call(?:s|ed|er|ers)?|return(?:s|ed)?|raise[sd]?|caller)\b",
     re.IGNORECASE,
 )
 _DEICTIC = re.compile(r"\b(?:this|here|above|below)\b", re.IGNORECASE)

@@ -31,7 +31,7 @@ class Found:
 
 
 class Finder(Protocol):
-    """Implementations: `server.chat.finder.IndexFinder`, and `NothingFound` here. Neither method raises: what goes
+    """Implementations: `server.finder.IndexFinder`. Neither method raises: what goes
     wrong is a note."""
 
     async def find(self, query: str, *, limit: int, prefix: str = "") -> Found:
@@ -41,16 +41,3 @@ class Finder(Protocol):
     async def defined(self, name: str) -> Found:
         """Where a symbol is defined, by its simple or qualified name."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class NothingFound:
-    """A finder where there is no index."""
-
-    why: str
-
-    async def find(self, query: str, *, limit: int, prefix: str = "") -> Found:
-        return Found(notes=(self.why,))
-
-    async def defined(self, name: str) -> Found:
-        return Found(notes=(self.why,))

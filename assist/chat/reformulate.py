@@ -24,7 +24,7 @@ _GOES_ON = re.compile(
     r"^\W*(?:and|but|so|or|then|also|why|how about|what about|what if|now|ok(?:ay)?)\b", re.IGNORECASE
 )
 _COMMON = frozenset(
-    """
+    re.findall(r"\w+", """
     a about above after again all also an and any are as at back be because been before being below between both but by
     call called calls can could did do does doing done down each else every few file files find first for from function
     get give go goes good had has have he help here hers him his how i if in instead into is it its just know last less
@@ -34,8 +34,8 @@ _COMMON = frozenset(
     those through to too under until up us use used uses using very want was way we well were what when where which
     while who whom whose why will with without work works would write yes yet you your code class method module
     explain describe change add does
-    """.split()
-)
+    """)
+)  # fmt: skip
 """Words that find nothing, those of asking about code among them."""
 
 

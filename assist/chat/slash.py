@@ -34,9 +34,7 @@ class Command:
 
 BUILT_IN: tuple[Command, ...] = (
     Command(name="explain", description="Explain the selected code, a file or a symbol"),
-    Command(
-        name="fix", description="Find an edit for the function at the cursor, and see it pass its tests", topic="write"
-    ),
+    Command(name="fix", description="Find an edit for the function at the cursor that passes its tests", topic="write"),
     Command(name="tests", description="Write tests for the selected code", topic="write"),
     Command(name="doc", description="Write the documentation of the selected code", topic="write"),
     Command(name="review", description="Review what changed in the working tree"),
