@@ -10,11 +10,15 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from inference.cache.answers import CachedGenerator
 from inference.cache.keys import Tenant
 from inference.cache.memory import MemoryCache
 from inference.errors import BackendUnavailable
+from inference.observe.generator import ObservedGenerator
+from inference.observe.metrics import Metrics
+from inference.observe.spans import Spans
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.generator import OpenAIGenerator
 from inference.ports import GenerateRequest, Generator, Message
@@ -62,7 +66,16 @@ def routed_in_full(text: str, delay: float) -> Generator:
     return routed([Backend(name="gpu", generator=from_values(text, delay))])
 
 
-OTHERS: dict[str, Make] = {"router of 1": routed_to(1), "router of 2": routed_to(2), "routed": routed_in_full}
+def observed(text: str, delay: float) -> Generator:
+    return ObservedGenerator(from_values(text, delay), metrics=Metrics(), spans=Spans(TracerProvider()))
+
+
+OTHERS: dict[str, Make] = {
+    "observed": observed,
+    "router of 1": routed_to(1),
+    "router of 2": routed_to(2),
+    "routed": routed_in_full,
+}
 
 
 @pytest.fixture(params=["values", "file", "http", "cached", *OTHERS])

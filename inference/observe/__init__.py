@@ -1,0 +1,1 @@
+"""How requests to models went, for those who run them. Names, times and counts; never a text."""
