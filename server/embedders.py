@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from inference.errors import InferenceError
 from retrieval.errors import EmbedderError
+from server.endpoints import embedder_of
 from server.model_settings import ModelSettings
-from server.models import openai_endpoint
-from server.secrets import NoSecret
 
 if TYPE_CHECKING:
     from retrieval.ports import Embedder, Vectors
@@ -42,9 +41,6 @@ class ServedEmbedder:
 def served_embedder(model: ModelSettings, env: Mapping[str, str]) -> Embedder:
     """:raises EmbedderError: the model's settings cannot be used."""
     try:
-        from inference.openai.embedder import OpenAIEmbedder
-
-        endpoint = openai_endpoint(model, env)
-        return ServedEmbedder(OpenAIEmbedder(endpoint, revision=model.revision, dimension=model.dimension))
-    except (ValueError, NoSecret) as error:
-        raise EmbedderError(f"models.{model.name}: {error}") from error
+        return ServedEmbedder(embedder_of(model, env))
+    except InferenceError as error:
+        raise EmbedderError(str(error)) from error

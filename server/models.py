@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inference.errors import BadRequest
+from server.answer_cache import answer_cache, tenant_of
+from server.endpoints import Served, served_model, tokenizer_file
+from server.identity import user_name
 from server.model_settings import ModelSettings
-from server.secrets import NoSecret, resolve_secret
 from server.settings import Settings
 
 if TYPE_CHECKING:
     from inference.fim.families import Family
-    from inference.openai.endpoint import OpenAIEndpoint
-    from inference.ports import Generator
+    from inference.ports import Cache, CompletionRequest, GenerateRequest, Generator, OnFinish
+    from inference.resilience.health import Health, Watched
+    from inference.routing.backends import Backend
+    from inference.tokens.counter import TokenCounter
 
 Role = Literal["chat", "complete"]
+
+_RESERVED_SHARE = 0.25
+"""Of the answers at once: background work never takes the places of somebody who is typing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +49,8 @@ class Models:
     def __init__(self, settings: Settings, env: Mapping[str, str]) -> None:
         self._settings = settings
         self._env = env
-        self._made: dict[Role, Generator] = {}
+        self._made: dict[Role, tuple[Generator, Watched]] = {}
+        self._cache: Cache | None = None
 
     def chat(self) -> Generator | None:
         """What answers messages; None when no model is set up for that.
@@ -55,55 +64,172 @@ class Models:
         generator = self._generator("complete")
         if generator is None:
             return None
-        from inference.fim.families import FAMILIES, family_of
-
-        first = self._with_role("complete")[0]
-        named = {family.name: family for family in FAMILIES}
-        if first.family and first.family not in named:
-            raise BadRequest(f"models.{first.name}: there is no family {first.family}; docs/fim.md names them.")
+        first = stable_first(with_role(self._settings.models, "complete"))[0]
         return Completer(
             generator=generator,
-            family=named[first.family] if first.family else family_of(first.model),
-            count=lambda text: len(text) // 3 + 1,
+            family=family_of_model(first),
+            count=counter_of(first).count,
             context_tokens=first.context_tokens,
         )
 
+    def health(self, role: Role) -> Health | None:
+        """How those that serve a role are, without asking them; None when there is none, or none was asked yet."""
+        made = self._made.get(role)
+        return made[1].health() if made else None
+
     async def close(self) -> None:
         made, self._made = list(self._made.values()), {}
-        for generator in made:
+        for generator, _ in made:
             await generator.close()
-
-    def _with_role(self, role: str) -> list[ModelSettings]:
-        return [model for model in self._settings.models if role in model.roles]
+        if self._cache is not None:
+            await self._cache.close()
+            self._cache = None
 
     def _generator(self, role: Role) -> Generator | None:
-        if role not in self._made and (models := self._with_role(role)):
-            self._made[role] = self._one(models[0])
-        return self._made.get(role)
+        if role not in self._made:
+            models = with_role(self._settings.models, role)
+            if not models:
+                return None
+            self._made[role] = self._composed(stable_first(models))
+        return self._made[role][0]
 
-    def _one(self, model: ModelSettings) -> Generator:
-        try:
-            if model.backend == "scripted":
-                from pathlib import Path
+    def _composed(self, models: Sequence[ModelSettings]) -> tuple[Generator, Watched]:
+        """From the outside in: the user's name, the cache, and the router with its queue. Where users are sent to
+        different variants each has its own answers, so that the cache is around each of them instead."""
+        from inference.resilience.slots import Places
+        from inference.routing.compose import Limits, routed
+        from inference.routing.variants import Split
 
-                from inference.scripted import ScriptedGenerator
+        # Where there is another endpoint, that is the better second attempt.
+        attempts = 3 if len(models) == 1 else 1
+        served = [served_model(model, self._env, attempts=attempts) for model in models]
+        shares: dict[str, float] = {}
+        for model in models:
+            shares[model.variant] = shares.get(model.variant, 0.0) + model.weight
+        is_split = len(shares) > 1
+        streams = sum(model.streams for model in models)
+        places = Places(
+            running=streams,
+            reserved=min(streams - 1, int(streams * _RESERVED_SHARE)),
+            waiting=sum(model.queue for model in models),
+        )
+        router = routed(
+            [
+                _backend(each, self._cached(each.generator, each.model) if is_split else each.generator)
+                for each in served
+            ],
+            Limits(places=places),
+            split=Split(shares=shares, stable=models[0].variant),
+        )
+        whole = router if is_split else self._cached(router, models[0])
+        return Asking(whole, user=user_name(self._env)), router
 
-                return ScriptedGenerator(Path(model.script).expanduser())
-            from inference.openai.generator import OpenAIGenerator
+    def _part(self, served: Served, *, is_split: bool) -> Generator:
+        model, generator = served.model, served.generator
+        if model.adapter:
+            generator = Asking(generator, adapter=model.adapter)
+        return self._cached(generator, model) if is_split else generator
 
-            return OpenAIGenerator(openai_endpoint(model, self._env))
-        except (ValueError, NoSecret) as error:
-            raise BadRequest(f"models.{model.name}: {error}") from error
+    def _cached(self, generator: Generator, model: ModelSettings) -> Generator:
+        settings = self._settings.cache
+        if settings.answers == "off":
+            return generator
+        from inference.cache.answers import CachedGenerator
+
+        if self._cache is None:
+            self._cache = answer_cache(settings, self._env)
+        return CachedGenerator(
+            generator,
+            Borrowed(self._cache),
+            tenant=tenant_of(settings, self._env),
+            version=f"{model.url}\0{model.version}\0{model.tokenizer}",
+            seconds=settings.days * 86_400,
+        )
 
 
-def openai_endpoint(model: ModelSettings, env: Mapping[str, str]) -> OpenAIEndpoint:
-    """:raises ValueError: the address or a value cannot be used.
-    :raises NoSecret: a key or a header's value is not where the settings say."""
-    from inference.openai.endpoint import OpenAIEndpoint
+class Asking:
+    """A `Generator` that sets the same parts of each request."""
 
-    return OpenAIEndpoint(
-        url=model.url,
-        model=model.model,
-        api="llamacpp" if model.backend == "llamacpp" else "openai",
-        api_key=resolve_secret(model.key, env),
+    def __init__(self, inner: Generator, **parts: str) -> None:
+        """:param parts: of both kinds of request, such as `user`."""
+        self._inner = inner
+        self._parts: dict[str, Any] = dict(parts)
+
+    @property
+    def model(self) -> str:
+        return self._inner.model
+
+    def stream(self, request: GenerateRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
+        return self._inner.stream(dataclasses.replace(request, **self._parts), on_finish=on_finish)
+
+    def complete(self, request: CompletionRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
+        return self._inner.complete(dataclasses.replace(request, **self._parts), on_finish=on_finish)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Borrowed:
+    """A `Cache` that several use and its owner closes."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.get = cache.get
+        self.put = cache.put
+
+    async def close(self) -> None:
+        """Left to the owner."""
+
+
+def with_role(models: Sequence[ModelSettings], role: str) -> list[ModelSettings]:
+    return [model for model in models if role in model.roles]
+
+
+def stable_first(models: Sequence[ModelSettings]) -> list[ModelSettings]:
+    """The variant `stable` before others; without one, the first variant that was named is the stable one."""
+    stable = "stable" if any(model.variant == "stable" for model in models) else models[0].variant
+    return sorted(models, key=lambda model: model.variant != stable)
+
+
+def family_of_model(model: ModelSettings) -> Family | None:
+    """:raises BadRequest: the settings name a family that there is not."""
+    from inference.fim.families import FAMILIES, family_of
+
+    if not model.family:
+        return family_of(model.model)
+    for family in FAMILIES:
+        if family.name == model.family:
+            return family
+    raise BadRequest(f"models.{model.name}: there is no family {model.family}; docs/fim.md names them all.")
+
+
+def counter_of(model: ModelSettings) -> TokenCounter:
+    """By the tokenizer of the settings, or an estimate.
+
+    :raises BadRequest: the tokenizer cannot be read.
+    """
+    from inference.tokens.estimate import estimating_counter
+
+    tokenizer = tokenizer_file(model)
+    if tokenizer is None:
+        return estimating_counter()
+    from inference.tokens.local import LocalTokenizer
+
+    try:
+        return LocalTokenizer(tokenizer).counter()
+    except ValueError as error:
+        raise BadRequest(f"models.{model.name}: {error}") from error
+
+
+def _backend(served: Served, generator: Generator) -> Backend:
+    from inference.routing.backends import Backend
+
+    model = served.model
+    return Backend(
+        name=model.name,
+        generator=generator,
+        variant=model.variant,
+        version=model.version,
+        most=model.streams,
+        probe=served.probe,
     )
