@@ -6,37 +6,18 @@ For backends that take raw text, such as Triton; those that take messages do thi
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal, cast
 
-from inference.fim.families import SPECIAL_TOKENS
 from inference.ports import Message
+from inference.prompts.inert import CONTROL_TOKENS, made_inert
 
 _MAX_CONFIG = 8 << 20  # bytes; those that list all added tokens have up to one megabyte
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _DEFAULT = "default"
-_ROUNDS = 8
-
-# Where a model's own tokens are not known. Without those that are ordinary text too, as HTML is: a model has these
-# tokens in its tokenizer, which then says so.
-_ORDINARY = frozenset({"<s>", "</s>", "<filename>", "<reponame>", "<gh_stars>", "[PREFIX]", "[SUFFIX]", "[MIDDLE]"})
-CONTROL_TOKENS: tuple[str, ...] = (
-    *(token for token in SPECIAL_TOKENS if token not in _ORDINARY),
-    "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>",
-    "<|python_tag|>", "<|finetune_right_pad_id|>",
-    "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
-    "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
-    "<start_of_turn>", "<end_of_turn>", "<turn|>", "<|turn>",
-    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜tool▁calls▁begin｜>",
-    "<|system|>", "<|user|>", "<|assistant|>", "<|end|>", "<|tool|>", "<|start_of_role|>", "<|end_of_role|>",
-    "<|start|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>", "<|im_start|>", "<|im_end|>", "<|im_sep|>",
-)  # fmt: skip
-"""Texts that begin or end a turn in some model."""
 
 
 class BadTemplate(ValueError):
@@ -68,7 +49,7 @@ def render(
 
     :raises BadTemplate: when the template takes none of these.
     """
-    special = (*template.special_tokens, *(token for _, token in template.tokens)) or CONTROL_TOKENS
+    special = _special(template)
     inert = tuple(Message(role=each.role, content=made_inert(each.content, special)) for each in messages)
     refusal: BadTemplate | None = None
     incomplete: str | None = None
@@ -84,19 +65,6 @@ def render(
     if incomplete is not None:  # it changes texts, by quoting them as JSON perhaps
         return incomplete
     raise refusal or BadTemplate("There are no messages.")
-
-
-def made_inert(text: str, special: Iterable[str] = CONTROL_TOKENS) -> str:
-    """The text with a space put into each special token, so that none of them means anything to a model.
-
-    Nothing is taken away, unlike in code to be completed: a person who asks about `<|im_end|>` is to get an answer.
-    """
-    pattern = _starts(tuple(special))
-    for _ in range(_ROUNDS):
-        if pattern.search(text) is None:
-            return text
-        text = pattern.sub(lambda found: f"{found[0]} ", text)
-    return pattern.sub("", text)  # only for tokens that have spaces at their second place
 
 
 def load_template(folder: Path, *, name: str = _DEFAULT, special_tokens: Sequence[str] = ()) -> ChatTemplate | None:
@@ -129,6 +97,14 @@ def template_source(value: object, name: str = _DEFAULT) -> str | None:
         named = {item.get("name"): item.get("template") for item in items}
     found = named.get(name)
     return found if isinstance(found, str) else None
+
+
+def _special(template: ChatTemplate) -> tuple[str, ...]:
+    # Some marks are no token of their own, such as [INST] for the first models of Mistral.
+    marks = CONTROL_TOKENS
+    if template.special_tokens:
+        marks = (*template.special_tokens, *(mark for mark in CONTROL_TOKENS if mark in template.source))
+    return (*marks, *(token for _, token in template.tokens))
 
 
 def _run(
@@ -171,13 +147,6 @@ def _without_system(messages: Sequence[Message]) -> tuple[Message, ...]:
     first = others.pop(0).content if others and others[0].role == role else ""
     content = "\n\n".join([*(message.content for message in said), *([first] if first else [])])
     return (Message(role=role, content=content), *others)
-
-
-@lru_cache(maxsize=8)
-def _starts(special: tuple[str, ...]) -> re.Pattern[str]:
-    """The first character of each special token, wherever one begins, also within another."""
-    tokens = sorted({token for token in special if len(token) > 1 and not token.isspace()}, key=len, reverse=True)
-    return re.compile("(?=" + "|".join(map(re.escape, tokens)) + ").", re.DOTALL) if tokens else re.compile(r"(?!)")
 
 
 def _added(config: Mapping[str, object]) -> tuple[str, ...]:

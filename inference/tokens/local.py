@@ -94,7 +94,8 @@ def _adds_up(encode: Callable[[str], Sequence[int]], text: str, cuts: re.Pattern
 
 _SAMPLES = (
     "import os\n\n\ndef first(a, b):\n    if a:\n        return [b]\n\n    return {\n        'x': 1,\n    }\n\n\n"
-    "class A:\n    '''Text.'''\n\n    x = 1\n\n\n\n    y: int = 22  \n\t\tz\n}\n};\n\n);\n]\n# end\n'a'\n\"b\"\n_c\n@d\n\n\n",
+    "class A:\n    '''Text.'''\n\n    x = 1\n\n\n\n    y: int = 22  \n\t\tz\n"
+    "}\n};\n\n);\n]\n# end\n'a'\n\"b\"\n_c\n@d\n\n\n",
     "int main() {\r\n\tint a = 0;\r\n\r\n\treturn a;\r\n}\r\n\r\n/* x */\r\n#define B\r\n",
     " \n  \n \n\na\n \nb\n 1\n2\n\t3\n.\n,\n(\n)\n<a>\n</a>\n...\n--\n",
     "# Überschrift\n\nÄpfel\n漢字\n\n 😀\n😀\né\n\u00a0x\n\u3000y\n",
