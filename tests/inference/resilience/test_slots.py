@@ -51,25 +51,24 @@ STEPS = st.lists(
     ),
     max_size=60,
 )
-PLACES = st.builds(
-    lambda running, reserved, waiting: Places(
-        running=running, reserved=min(reserved, running - 1), waiting=waiting, wait_seconds=30.0
-    ),
-    st.integers(1, 5),
-    st.integers(0, 4),
-    st.integers(0, 6),
-)
+
+
+def places(running: int, reserved: int, waiting: int) -> Places:
+    return Places(running=running, reserved=min(reserved, running - 1), waiting=waiting, wait_seconds=30.0)
+
+
+PLACES = st.builds(places, st.integers(1, 5), st.integers(0, 4), st.integers(0, 6))
 
 
 @given(PLACES, STEPS)
 @settings(max_examples=300, deadline=None)
-def test_whatever_guests_do(places: Places, steps: list[Step]) -> None:
+def test_whatever_guests_do(limits: Places, steps: list[Step]) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(checked(serve(places, steps)))
+        runner.run(checked(serve(limits, steps)))
 
 
-async def serve(places: Places, steps: list[Step]) -> None:
-    slots = Slots(places, clock=now)
+async def serve(limits: Places, steps: list[Step]) -> None:
+    slots = Slots(limits, clock=now)
     guests: list[Guest] = []
     seated: list[Guest] = []
     for step, number in steps:
@@ -90,7 +89,7 @@ async def serve(places: Places, steps: list[Step]) -> None:
                 guest = there[number % len(there)]
                 _ = guest.leave.set() if step == "leave" else guest.task.cancel()
         await settled()
-        holds(places, slots, guests)
+        holds(limits, slots, guests)
     in_order(seated)
     for guest in guests:
         guest.leave.set()
@@ -100,18 +99,18 @@ async def serve(places: Places, steps: list[Step]) -> None:
     await asyncio.gather(*(guest.task for guest in guests), return_exceptions=True)
 
 
-def holds(places: Places, slots: Slots, guests: list[Guest]) -> None:
+def holds(limits: Places, slots: Slots, guests: list[Guest]) -> None:
     sitting = [guest for guest in guests if guest.state == "sits"]
     waits: dict[Priority, int] = {"interactive": 0, "background": 0}
     for guest in guests:
         waits[guest.priority] += guest.state == "waits"
-    assert slots.running == len(sitting) <= places.running
+    assert slots.running == len(sitting) <= limits.running
     assert slots.waiting == sum(waits.values())
-    assert max(waits.values()) <= places.waiting
+    assert max(waits.values()) <= limits.waiting
     if waits["interactive"]:
-        assert len(sitting) == places.running, "an interactive request waits although there is a place"
+        assert len(sitting) == limits.running, "an interactive request waits although there is a place"
     if waits["background"]:
-        assert len(sitting) >= places.running - places.reserved, "background work waits although there is a place"
+        assert len(sitting) >= limits.running - limits.reserved, "background work waits although there is a place"
 
 
 def in_order(seated: list[Guest]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -22,8 +22,8 @@ Step = str | float | InferenceError
 class Told:
     """Follows one list of steps for each request, and the last of them for ever."""
 
-    def __init__(self, *plans: list[Step]) -> None:
-        self.plans = list(plans)
+    def __init__(self, *plans: Sequence[Step]) -> None:
+        self.plans: list[Sequence[Step]] = list(plans)
         self.asked: list[GenerateRequest | CompletionRequest] = []
         self.closed_early = 0
         self.open_streams = 0

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class Jump(selectors.SelectSelector):
+    """Instead of waiting it is later."""
+
     def __init__(self) -> None:
         super().__init__()
-        self._now = 1000.0
-        select = self._selector.select
+        self.now = 1000.0
 
-        def jump(timeout: float | None = None) -> Any:
-            assert timeout is not None, "everybody waits for somebody, and nothing is planned"
-            self._now += timeout
-            return select(0)
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "everybody waits for somebody, and nothing is planned"
+        self.now += timeout
+        return super().select(0)
 
-        self._selector.select = jump
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jump = Jump()
+        super().__init__(self._jump)
 
     def time(self) -> float:
-        return self._now
+        return self._jump.now
 
 
 def virtually(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
