@@ -95,11 +95,7 @@ def failed(endpoint: TritonEndpoint, code: str, said: str, *, seconds: float) ->
         case "INVALID_ARGUMENT" | "NOT_FOUND" | "OUT_OF_RANGE":
             return Failure(BadRequest(f"{name} does not take the request{because}"))
         case "UNIMPLEMENTED":
-            return Failure(
-                BadRequest(f"{name} is not asked as its server wants{because or ';'} check the url and the profile.")
-                if not said
-                else BadRequest(f"{name} is not what it is taken for{because} Check the url and the profile.")
-            )
+            return Failure(BadRequest(f"{name} is no model of this kind, or its url is not that of Triton{because}"))
         case "CANCELLED":
             return Failure(BrokenStream(f"{name} cancelled the request; its server may be going down."))
         case "UNAVAILABLE":
@@ -138,8 +134,13 @@ def _known(endpoint: TritonEndpoint, said: str) -> Failure | None:
 def _unavailable(endpoint: TritonEndpoint, said: str) -> Failure:
     name = endpoint.name
     is_connecting = _says(said, _CONNECTING)
+    if "Hostname Verification" in said:
+        return Failure(
+            BackendUnavailable(f"{name} has a certificate for another host; set the url to the name that is in it."),
+            is_unreachable=True,
+        )
     if "handshake" in said.lower():
-        if "CERTIFICATE_VERIFY_FAILED" in said or "Hostname" in said or "hostname" in said:
+        if "CERTIFICATE_VERIFY_FAILED" in said:
             return Failure(
                 BackendUnavailable(f"{name} has a certificate that is not trusted; set the authority that signed it."),
                 is_unreachable=True,

@@ -22,6 +22,7 @@ from inference.tritonserver.launch import TritonServer
 from tests.inference.triton.cancelling import times_to_cancel
 from tests.inference.triton.scripted import PATIENCE, endpoint, noted, once_noted, script
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # gRPC does not bear that its loop is closed
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
