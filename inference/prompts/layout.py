@@ -66,21 +66,23 @@ def laid_out(parts: Iterable[Part], previous: Laid | None = None, *, budget: int
     def worth(part: Part) -> float:
         return part.score * (_STAYS if stays(part) else 1.0)
 
-    left = budget - needed
-    for part in sorted(
-        (part for part in texts if part.kind not in _REQUIRED), key=lambda part: (-worth(part), _name(part))
-    ):
+    left, optional = budget - needed, [part for part in texts if part.kind not in _REQUIRED]
+    taken: list[Part] = []
+    for part in sorted(optional, key=lambda part: (-worth(part), _name(part))):
         if (tokens := _tokens(part, count)) <= left:
-            chosen.append(part)
+            taken.append(part)
             left -= tokens
 
     def place(part: Part) -> tuple[int, int, int, str]:
         kind = _KINDS.index(part.kind)
         return (kind, 0, before[_name(part)][0], "") if stays(part) else (kind, 1, 0, part.key)
 
-    ordered = tuple(sorted(chosen, key=place))
-    text = "\n".join(part.text for part in ordered)
-    return Laid(parts=ordered, text=text, tokens=count(text))
+    while True:
+        ordered = tuple(sorted([*chosen, *taken], key=place))
+        text = "\n".join(part.text for part in ordered)
+        if (tokens := count(text)) <= budget or not taken:
+            return Laid(parts=ordered, text=text, tokens=tokens)
+        taken.pop()  # tokens of the parts do not add up to those of the whole in every tokenizer
 
 
 def reused(previous: Sequence[object], current: Sequence[object], *, block: int = BLOCK) -> float:
