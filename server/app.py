@@ -21,10 +21,13 @@ from server.features import (
     cancel,
     code_action,
     code_lens,
+    completion,
     configuration,
     debug,
+    explain,
     fix,
     index,
+    inline_completion,
     receipts,
     run_test,
     text_sync,
@@ -59,6 +62,10 @@ class AssayServer(LanguageServer):
             session.configuration.initialization = params.initialization_options
         if not self.client_process.done():
             self.client_process.set_result(params.process_id)
+
+    def not_for_this_client(self) -> set[str]:
+        """Methods that the client is not told of: whoever has ghost text wants nothing of it in the list as well."""
+        return {lsp.TEXT_DOCUMENT_COMPLETION} if self.session.client.inline_completion else set()
 
     def undecodable(self, method: str, params: Any) -> None:
         """A notification that could not be read; for those that change a document this is not the end of it."""
@@ -106,6 +113,12 @@ def _add_features(server: AssayServer) -> None:
     server.feature(lsp.CODE_ACTION_RESOLVE)(code_action.resolve)
     server.feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions())(code_lens.code_lens)
     server.feature(lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL)(cancel.progress_cancelled)
+    server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
+    server.feature(lsp.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(completion.completion)
+    server.feature(inline_completion.DID_SHOW)(inline_completion.did_show)
+    server.feature(inline_completion.DID_PARTIALLY_ACCEPT)(inline_completion.did_partially_accept)
+    server.feature(inline_completion.DID_FOCUS)(inline_completion.did_focus)
+    server.feature(explain.METHOD)(explain.explain)
     server.feature(receipts.METHOD)(receipts.receipt)
     server.feature(index.SEARCH)(index.search)
     server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(index.did_save)
@@ -115,6 +128,7 @@ def _add_features(server: AssayServer) -> None:
     server.command(fix.FIX_FUNCTION)(fix.fix_function)
     server.command(run_test.RUN_TEST)(run_test.run_test)
     server.command(receipts.SHOW_RECEIPT)(receipts.show_receipt)
+    server.command(inline_completion.ACCEPTED)(inline_completion.accepted)
     server.command(cancel.CANCEL)(cancel.cancel)
 
 

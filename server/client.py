@@ -35,6 +35,8 @@ class ClientSupport:
     registers_watchers: bool = False
     """Sends `workspace/didChangeWatchedFiles` for what is registered."""
     diagnostic_versions: bool = False
+    inline_completion: bool = False
+    """Asks for ghost text itself, so that the editor's list needs none of it."""
     status: bool = True
     """Wants `assay/status`: yes, unless `initializationOptions` say `"status": false`."""
 
@@ -67,5 +69,6 @@ class ClientSupport:
             registers_configuration=bool(changed.dynamic_registration),
             registers_watchers=bool(watched.dynamic_registration),
             diagnostic_versions=bool(published.version_support),
+            inline_completion=document.inline_completion is not None,
             status=wanted is not False,
         )

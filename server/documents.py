@@ -65,6 +65,10 @@ class Document:
             self._snapshot = Snapshot(self.uri, self.version, self.language_id, text, self._encoding)
         return self._snapshot
 
+    def excerpt(self, first: int, last: int) -> str:
+        """The text of some lines, 0-based, `last` exclusive, for the price of these lines."""
+        return "".join(self._lines[max(0, first) : max(0, last)])
+
     def _replace(self, where: lsp.Range, text: str) -> None:
         start, end = sorted(locate(self._lines, at, self._encoding) for at in (where.start, where.end))
         (first, first_index), (last, last_index) = start, end

@@ -34,6 +34,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from server.decode import reason
 from server.errors import to_response_error
+from server.extras import DECODERS
 from server.log import log_failure
 from server.transport import MAX_UNREAD, Outbox, frame
 
@@ -197,6 +198,8 @@ class AssayProtocol(LanguageServerProtocol):
         return self.fm.builtin_features.get(method) or self.fm.features.get(method)
 
     def _decode(self, method: str, params: Any) -> Any:
+        if (own := DECODERS.get(method)) is not None:
+            return own(self._converter, params)
         types = lsp.METHOD_TO_TYPES.get(method)
         if types is None:
             return params
@@ -313,7 +316,7 @@ class AssayProtocol(LanguageServerProtocol):
         owner.on_initialize(params, str(getattr(encoding, "value", encoding)))
         self.server_capabilities = ServerCapabilitiesBuilder(
             params.capabilities,
-            {*self.fm.features, *self.fm.builtin_features},
+            {*self.fm.features, *self.fm.builtin_features} - owner.not_for_this_client(),
             self.fm.feature_options,
             list(self.fm.commands),
             lsp.TextDocumentSyncKind.Incremental,

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from pygls.uris import from_fs_path, to_fs_path
 
 from server import runtime
+from server.allowed import Allowed
 from server.client import ClientSupport
 from server.configuration import Configuration
 from server.documents import Document, Snapshot
@@ -22,6 +23,7 @@ from server.errors import DocumentOutOfSync, NotInWorkspace
 from server.indexes import Indexes
 from server.log import log_failure
 from server.positions import Encoding
+from server.recent import RecentEdits
 from server.results import Results
 from server.settings import Problem, Settings
 from server.work import Workplace
@@ -31,6 +33,7 @@ from workspace.root import find_root, relative_path
 if TYPE_CHECKING:
     from retrieval.host.client import IndexClient
     from sandbox.ports import Isolation
+    from server.completing import Completing
     from server.targets import Targets
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -72,6 +75,12 @@ class Session:
     buffers: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
     """Changes of open documents that the index will be told of when the typing rests."""
     telling_index: asyncio.TimerHandle | None = None
+    telling_completion: asyncio.TimerHandle | None = None
+    recent: RecentEdits = field(default_factory=RecentEdits)
+    allowed: Allowed = field(default_factory=Allowed)
+    explanations: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """What `assay/explain` says of the last completion, answer or action: by kind, the newest last."""
+    _completing: Completing | None = None
     _indexes: Indexes | None = None
     _runners: runtime.Runners | None = None
     _models: runtime.KeptModels | None = None
@@ -164,6 +173,24 @@ class Session:
             self._models = runtime.KeptModels(self.configuration.env)
         return self._models
 
+    @property
+    def completing(self) -> Completing:
+        if self._completing is None:
+            from server.completing import Completing
+
+            self._completing = Completing(self)
+        return self._completing
+
+    @property
+    def known_completing(self) -> Completing | None:
+        """None before the first completion was asked for."""
+        return self._completing
+
+    def explain(self, kind: str, explanation: dict[str, Any]) -> None:
+        """Keep how the last answer of a kind came about."""
+        self.explanations.pop(kind, None)
+        self.explanations[kind] = explanation
+
     def indexes(self, on_progress: Callable[[], None]) -> Indexes:
         """The connections to indexes; the first caller's `on_progress` is told of all of them."""
         if self._indexes is None:
@@ -187,10 +214,12 @@ class Session:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for timer in (*self.buffers.values(), self.telling_index):
+        for timer in (*self.buffers.values(), self.telling_index, self.telling_completion):
             if timer is not None:
                 timer.cancel()
         self.buffers.clear()
+        if self._completing is not None:
+            await self._completing.close()
         if self._indexes is not None:
             await self._indexes.close()
         if self._models is not None:

@@ -15,7 +15,7 @@ _CURSOR = "\x01"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _OPENERS = frozenset(_PAIRS.values())
 _PROSE = frozenset({TEXT, "markdown", "rst", "html", "xml"})
-_INDENTED = frozenset({"python", "yaml", "haskell", "make", "toml"})
+_INDENTED = frozenset({"python", "yaml", "haskell", "makefile", "toml"})
 """Blocks end where the indentation does, and no sign says so."""
 WINDOW = 16_000
 """Code points on each side of the cursor that are looked at."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from server.app import AssayServer
 
 METHOD = "assay/status"
+_COMPLETION_EVERY = 0.5
+"""Seconds between two notifications about completions."""
 
 
 def send_status(
@@ -28,6 +31,8 @@ def send_status(
         }
     if folders := _indexes(ls):
         status["index"] = folders
+    if (last := ls.session.explanations.get("completion")) is not None:
+        status["completion"] = {"reason": last["reason"], "model": last["model"]}
     if grade is not None:
         status["grade"] = grade
     if receipt is not None:
@@ -46,6 +51,18 @@ def refresh_index(ls: AssayServer) -> None:
         send_status(ls, last["state"], last["message"], grade=last.get("grade"), receipt=last.get("receipt"))
     else:
         send_rest(ls)
+
+
+def refresh_completion(ls: AssayServer) -> None:
+    """Send the last status again, a moment later, as reasons change with every key."""
+    session = ls.session
+    if session.telling_completion is None:
+
+        def tell() -> None:
+            session.telling_completion = None
+            refresh_index(ls)
+
+        session.telling_completion = asyncio.get_running_loop().call_later(_COMPLETION_EVERY, tell)
 
 
 def _indexes(ls: AssayServer) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
@@ -43,6 +43,7 @@ def did_change(ls: AssayServer, params: lsp.DidChangeTextDocumentParams) -> None
             f"Assay: the version of {_name(identifier.uri)} went from {document.version} to {identifier.version}.",
         )
     document.change(params.content_changes, identifier.version)
+    _note_edit(ls, identifier.uri, params.content_changes)
     index.changed(ls, identifier.uri)
     clear(ls, identifier.uri)
 
@@ -50,6 +51,9 @@ def did_change(ls: AssayServer, params: lsp.DidChangeTextDocumentParams) -> None
 def did_close(ls: AssayServer, params: lsp.DidCloseTextDocumentParams) -> None:
     uri = params.text_document.uri
     ls.session.seen.pop(key_of(uri), None)
+    ls.session.recent.forget(key_of(uri))
+    if (completing := ls.session.known_completing) is not None:
+        completing.pipeline.closed(key_of(uri))
     if ls.session.documents.pop(key_of(uri), None) is None:
         _logger.warning("a document was closed without being open")
     index.saved(ls, uri)
@@ -68,6 +72,14 @@ def missed(ls: AssayServer, method: str, params: Any) -> None:
     if known is not None:
         known.lose()
     _out_of_sync(ls, uri, "sent a change that cannot be read")
+
+
+def _note_edit(ls: AssayServer, uri: str, changes: Sequence[lsp.TextDocumentContentChangeEvent]) -> None:
+    last = changes[-1] if changes else None
+    line = last.range.start.line if isinstance(last, lsp.TextDocumentContentChangePartial) else 0
+    ls.session.recent.note(key_of(uri), line)
+    if (completing := ls.session.known_completing) is not None:
+        completing.pipeline.typed()
 
 
 def _out_of_sync(ls: AssayServer, uri: str, why: str) -> None:

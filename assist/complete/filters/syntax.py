@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from assist.complete.lexical import language
 from assist.complete.values import Candidate
-from retrieval.chunking.grammars import CannotParse, Node, parse
+from retrieval.chunking.grammars import CannotParse, parse
+
+if TYPE_CHECKING:
+    from retrieval.chunking.grammars import Node
 
 _MOST = 12_000
 """Bytes that are parsed: 3 ms for both parses together."""
