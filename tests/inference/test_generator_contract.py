@@ -26,7 +26,10 @@ from inference.routing.backends import Backend
 from inference.routing.compose import routed
 from inference.routing.router import Router
 from inference.scripted import ScriptedAnswer, ScriptedGenerator
+from inference.triton.generator import TritonGenerator
+from inference.tritonserver.launch import TritonServer
 from tests.inference.lying_server import running
+from tests.inference.triton import scripted
 
 Make = Callable[[str, float], Generator]
 """A generator that answers with this text, and waits so many seconds before each piece of it."""
@@ -78,18 +81,36 @@ OTHERS: dict[str, Make] = {
 }
 
 
-@pytest.fixture(params=["values", "file", "http", "cached", *OTHERS])
-async def make(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> AsyncGenerator[Make, None]:
-    made: list[OpenAIGenerator] = []
+@pytest.fixture(scope="module")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterates[TritonServer, None, None]:
+    with scripted.running(tmp_path_factory.mktemp("triton"), models=("scripted",)) as server:
+        yield server
+
+
+@pytest.fixture(params=["values", "file", "http", "grpc", "cached", *OTHERS])
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "grpc":
+        request.getfixturevalue("triton")  # which is started, or missing, for it alone
+    return request.param
+
+
+@pytest.fixture
+async def make(kind: str, request: pytest.FixtureRequest, tmp_path: Path, server: str) -> AsyncGenerator[Make, None]:
+    made: list[OpenAIGenerator | TritonGenerator] = []
 
     def over_http(text: str, delay: float) -> Generator:
         told = json.dumps({"text": text, "delay": delay})
         made.append(OpenAIGenerator(OpenAIEndpoint(url=server, model=f"say:{told}")))
         return made[-1]
 
-    yield {"values": from_values, "file": from_file(tmp_path), "http": over_http, "cached": cached, **OTHERS}[
-        request.param
-    ]
+    def over_grpc(text: str, delay: float) -> Generator:
+        where = scripted.endpoint(request.getfixturevalue("triton"))
+        prompt = scripted.script(say=text, delay=delay)
+        made.append(TritonGenerator(where, template=lambda _: prompt))
+        return made[-1]
+
+    over = {"values": from_values, "file": from_file(tmp_path), "http": over_http, "grpc": over_grpc, "cached": cached}
+    yield {**over, **OTHERS}[kind]
     for generator in made:
         await generator.close()
 
@@ -107,7 +128,7 @@ async def test_streams_the_answer_in_pieces(make: Make) -> None:
 
 async def test_has_a_name_for_receipts(make: Make) -> None:
     kind, _, name = make("", 0.0).model.partition(":")
-    assert kind in ("scripted", "openai")
+    assert kind in ("scripted", "openai", "triton")
     assert name
 
 
