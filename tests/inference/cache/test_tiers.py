@@ -8,6 +8,7 @@ import pytest
 
 from inference.cache.memory import MemoryCache
 from inference.cache.tiered import TieredCache
+from inference.ports import Cache
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 MINUTE = 60.0
@@ -67,19 +68,42 @@ def test_memory_counts_its_bytes() -> None:
     assert cache.size == 0
 
 
+async def written(far: Cache, value: bytes, *, seconds: float = MINUTE) -> None:
+    """By somebody else who has the same far one."""
+    await TieredCache(MemoryCache(), far).put(KEY, value, seconds=seconds)
+
+
 async def test_what_was_found_far_away_is_near_afterwards() -> None:
     far = SlowCache()
-    far.inner.keep(KEY, b"value", seconds=MINUTE)
+    await written(far, b"value")
     cache = TieredCache(MemoryCache(), far)
     assert [await cache.get(KEY) for _ in range(3)] == [b"value"] * 3
     assert far.asked == 1
+
+
+async def test_what_is_found_shortly_before_its_end_gets_no_new_life() -> None:
+    clock = Clock()
+    clock.now, far = 1_000.0, SlowCache()
+    cache = TieredCache(MemoryCache(clock=clock), far, clock=clock)
+    await TieredCache(MemoryCache(), far, clock=clock).put(KEY, b"value", seconds=10)
+    clock.now = 1_009.0
+    assert await cache.get(KEY) == b"value"
+    clock.now = 1_010.0
+    assert await cache.get(KEY) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"short", b"\x7f\xf8" + bytes(6) + b"value"], ids=["empty", "short", "NaN"])
+async def test_what_others_wrote_far_away_is_nothing(value: bytes) -> None:
+    far = SlowCache()
+    far.inner.keep(KEY, value, seconds=MINUTE)
+    assert await TieredCache(MemoryCache(), far).get(KEY) is None
 
 
 async def test_it_is_near_for_a_while_only() -> None:
     clock, far = Clock(), SlowCache()
     cache = TieredCache(MemoryCache(clock=clock), far, near_seconds=10)
     await cache.put(KEY, b"value", seconds=MINUTE)
-    far.inner.keep(KEY, b"newer", seconds=MINUTE)
+    await written(far, b"newer")
     clock.now = 9.0
     assert await cache.get(KEY) == b"value"
     clock.now = 10.0
@@ -90,7 +114,7 @@ async def test_it_is_near_for_a_while_only() -> None:
 async def test_those_who_look_at_the_same_time_ask_once(value: bytes | None) -> None:
     far = SlowCache()
     if value:
-        far.inner.keep(KEY, value, seconds=MINUTE)
+        await written(far, value)
     cache = TieredCache(MemoryCache(), far)
     far.open.clear()
     tasks = [asyncio.create_task(cache.get(KEY)) for _ in range(10)]
@@ -106,7 +130,7 @@ async def test_those_who_look_at_the_same_time_ask_once(value: bytes | None) -> 
 
 async def test_what_is_written_meanwhile_is_not_undone() -> None:
     far = SlowCache()
-    far.inner.keep(KEY, b"older", seconds=MINUTE)
+    await written(far, b"older")
     cache = TieredCache(MemoryCache(), far)
     far.open.clear()
     reading = asyncio.create_task(cache.get(KEY))
