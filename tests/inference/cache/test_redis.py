@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -105,13 +106,27 @@ async def test_one_that_stops_answering_costs_one_wait(redis_server: RedisServer
             return await cache.get(KEY) == b"value"
 
         await soon(is_kept)
-        redis_server.process.send_signal(19)
+        redis_server.process.send_signal(signal.SIGSTOP)
         try:
             async with asyncio.timeout(20):  # each waiting for itself would take 50 s
                 for _ in range(100):
                     assert await cache.get(KEY) is None
         finally:
-            redis_server.process.send_signal(18)
+            redis_server.process.send_signal(signal.SIGCONT)
+
+
+async def test_the_answer_that_a_cancelled_reader_leaves_is_nobody_elses(redis_server: RedisServer) -> None:
+    """In 2023 a model service showed users each other's chats so, with the same client library."""
+    async with cache_at(redis_server.url) as cache:
+        await cache.put(KEY, b"mine", seconds=MINUTE)
+        await cache.put(OTHER, b"theirs", seconds=MINUTE)
+        redis_server.process.send_signal(signal.SIGSTOP)
+        reading = asyncio.create_task(cache.get(KEY))
+        await asyncio.wait({reading}, timeout=0.2)  # until it has been sent
+        reading.cancel()
+        await asyncio.wait({reading})
+        redis_server.process.send_signal(signal.SIGCONT)
+        assert [await cache.get(OTHER) for _ in range(3)] == [b"theirs"] * 3
 
 
 async def test_a_wrong_password_is_a_cache_that_has_nothing(
