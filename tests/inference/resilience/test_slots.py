@@ -81,7 +81,8 @@ async def serve(limits: Places, steps: list[Step]) -> None:
             waiting = [guest for guest in guests if guest.state == "waits"]
             if sitting and waiting:
                 sitting[number % len(sitting)].leave.set()
-                await asyncio.sleep(0)
+                if number % 2:
+                    await asyncio.sleep(0)
                 waiting[number % len(waiting)].task.cancel()
         else:
             there = [guest for guest in guests if guest.state in ("waits", "sits")]
