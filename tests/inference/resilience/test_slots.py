@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import Overloaded
@@ -57,10 +57,12 @@ def places(running: int, reserved: int, waiting: int) -> Places:
     return Places(running=running, reserved=min(reserved, running - 1), waiting=waiting, wait_seconds=30.0)
 
 
-PLACES = st.builds(places, st.integers(1, 5), st.integers(0, 4), st.integers(0, 6))
+PLACES = st.builds(places, st.integers(1, 4), st.integers(0, 3), st.integers(0, 6))
 
 
 @given(PLACES, STEPS)
+@example(Places(running=1, reserved=0), [("interactive", 0), ("interactive", 0), ("at once", 0)])
+@example(Places(running=1, reserved=0), [("interactive", 0), ("interactive", 0), ("interactive", 0), ("at once", 1)])
 @settings(max_examples=300, deadline=None)
 def test_whatever_guests_do(limits: Places, steps: list[Step]) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
