@@ -81,8 +81,11 @@ def unopened(text: str) -> str:
 
 def missing(before: str, after: str, name: str) -> str:
     """The closing brackets that are wanted at the cursor: open before it, and not closed behind it."""
-    wanted = unclosed(code(before[-WINDOW:], name))
-    there = unopened(code(after[:WINDOW], name))
+    above, below = before[-WINDOW:], after[:WINDOW]
+    whole = code(f"{above}{_CURSOR}{below}", name)
+    if _CURSOR not in whole:  # in a string, which ends somewhere behind the cursor
+        return unclosed(whole)
+    wanted, there = (side(part) for side, part in zip((unclosed, unopened), whole.split(_CURSOR, 1), strict=True))
     return wanted[: len(wanted) - len(there)] if len(there) < len(wanted) else ""
 
 

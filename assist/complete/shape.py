@@ -24,7 +24,7 @@ def shape_of(before: str, after: str, language: str, wish: Literal["auto", "alwa
         return "block" if wish == "always" else "line"
     line = current_line(before)
     rest = after.partition("\n")[0]
-    if is_prose(language) or rest.strip(" \t\r)]};,") or not in_code(before, after, language):
+    if is_prose(language) or rest.strip() or line.rstrip().endswith("(") or not in_code(before, after, language):
         return "line"
     if line.strip():
         return "block" if opens(line, language) and _is_empty_below(line, after) else "line"

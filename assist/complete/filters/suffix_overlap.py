@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from assist.complete.lexical import missing
 from assist.complete.values import Candidate
 
 _LEAST = 2
@@ -12,24 +13,25 @@ def suffix_overlap(candidate: Candidate) -> str | None:
     text = candidate.text
     if rest.strip():
         first, line_break, more = text.partition("\n")
-        cut = _without(first, rest.strip())
+        wanted = len(missing(candidate.before, candidate.after, candidate.language))
+        cut = _without(first, rest.strip(), wanted)
         # Lines that would be put between the cursor and the rest of its line tear it apart.
         return cut if not line_break or cut != first else f"{cut}{line_break}{more}" if not more.strip() else cut
     return _without_lines(text, below) or None
 
 
-def _without(line: str, rest: str) -> str:
+def _without(line: str, rest: str, wanted: int) -> str:
     """Without the longest end that is a beginning of the rest of the line."""
     plain = line.rstrip()
     for length in range(min(len(plain), len(rest)), 0, -1):
         if plain.endswith(rest[:length]):
-            return plain[: len(plain) - length] if _is_surplus(plain, length) else line
+            return plain[: len(plain) - length] if _is_surplus(plain, length, wanted) else line
     return line
 
 
-def _is_surplus(line: str, length: int) -> bool:
-    """Whether the end closes more than the line opens; a line that closes its own brackets keeps them."""
-    depth = 0
+def _is_surplus(line: str, length: int, wanted: int) -> bool:
+    """Whether the end closes more than the line opens and the place lacks."""
+    depth = wanted
     for sign in line[: len(line) - length]:
         depth += (sign in "([{") - (sign in ")]}")
     end = line[len(line) - length :]
