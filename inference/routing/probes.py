@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 
 from inference.errors import InferenceError, TimedOut
@@ -49,13 +49,13 @@ class Watch:
     def start(self) -> None:
         """On the running loop, unless it runs already."""
         if self._task is None and any(endpoint.backend.probe for endpoint in self._pool.endpoints):
-            self._task = asyncio.create_task(self._run())
+            # A context of its own: the request that happens to be the first has a trace, and probes are no part of it.
+            self._task = asyncio.create_task(self._run(), context=Context())
 
     async def stop(self) -> None:
         if self._task:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         while True:

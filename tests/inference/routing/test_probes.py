@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 
@@ -156,6 +157,22 @@ async def test_the_canary_s_users_are_moved_by_a_failed_probe() -> None:
     await until(lambda: both.health().state == "degraded")
     assert await answer(both, user="u") == ("a", "stable on old")
     await both.close()
+
+
+@virtually
+async def test_probes_are_no_part_of_the_request_that_came_first() -> None:
+    traced = ContextVar("traced", default="nobody")
+    seen: list[str] = []
+
+    async def probe() -> None:
+        seen.append(traced.get())
+
+    one = router(backend("gpu", Told(["a"]), probe=probe), policy=POLICY)
+    traced.set("the first request")
+    await answer(one)
+    await until(lambda: bool(seen))
+    assert seen == ["nobody"]
+    await one.close()
 
 
 @virtually
