@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from assist.chat.conversation import Citation, Part, digest_of
 from assist.chat.files import File
+from inference.prompts.files import part
 from retrieval.context import tokens_of
 
 _SHARES = {
@@ -27,6 +28,16 @@ _ORDER = ("hit", "folder", "symbol", "file", "git", "focus", "selection", "diagn
 """Of the text: what is alike from turn to turn first, so that a model server's prefix cache has seen it."""
 _NAMED = frozenset({"selection", "file", "symbol", "git", "diagnostics", "terminal", "focus", "folder"})
 """Cut to what fits rather than left out: somebody asked for them."""
+_SAID = {
+    "selection": "what is selected",
+    "focus": "what the editor shows",
+    "git": "as a diff",
+    "diagnostics": "What the editor's checkers say of",
+    "terminal": "The terminal's end",
+    "folder": "What is in",
+}
+_END = re.compile(r"^END[ \t]*$", re.MULTILINE)
+"""Would end the passage before we do."""
 _LEAST = 40  # tokens of something that was cut; less says nothing
 
 
@@ -177,17 +188,12 @@ def _with(piece: Piece, text: str, *, source: str = "", end_line: int = 0, diges
 
 
 def _rendered(piece: Piece, number: int) -> str:
-    where = f"{piece.path}:{piece.start_line + 1}-{piece.end_line}" if piece.path and piece.end_line else piece.path
-    head = f"[{number}] {where}" if number else where or piece.kind
-    note = "" if piece.kind in ("hit", "file", "symbol") else f" ({piece.kind})"
-    mark = _mark(piece.text)
-    return f"{head}{note}\n{mark}\n{piece.text.rstrip()}\n{mark}\n"
-
-
-def _mark(text: str) -> str:
-    """A fence that the text does not hold, so that it ends where we end it."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    return "`" * (longest + 1)
+    text = _END.sub(r" \g<0>", piece.text.rstrip())
+    if number:
+        first, last = str(piece.start_line + 1), str(piece.end_line)
+        path = piece.path if piece.kind not in _SAID else f"{piece.path} ({_SAID[piece.kind]})"
+        return part("passage", number=str(number), path=path, source=text, first_line=first, last_line=last)
+    return f"{_SAID.get(piece.kind, piece.kind)} {piece.path}".strip() + f":\n\nBEGIN {piece.kind}\n{text}\nEND\n"
 
 
 def _covers(taken: Piece, piece: Piece) -> bool:

@@ -9,9 +9,11 @@ from typing import Literal
 Topic = Literal["code", "write", "talk"]
 """What a question is about: this code, code to be written, or neither."""
 
-Reason = Literal["answered", "no_sources", "no_backend", "backend_failed", "too_long", "special_token", "searched"]
-"""How a turn ended. `no_sources`: the model answered and cited nothing. `no_backend`, `searched`: no model was asked.
-`backend_failed`: it failed, before the first piece or midway. The last two cut the answer short."""
+Reason = Literal[
+    "answered", "no_sources", "no_backend", "backend_failed", "too_long", "special_token", "searched", "acted"
+]
+"""How a turn ended. `no_sources`: the model cited nothing. `no_backend`, `searched`, `acted`: none was asked.
+`backend_failed`: it failed, before the first piece or midway. `too_long`, `special_token`: the answer was cut there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Citation:
     digest: str
     """Of these lines when the model was shown them: see `digest_of`."""
     symbol: str = ""
+    is_current: bool = True
+    """Whether the lines were still the same when the answer was complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from assist.chat.errors import Refused
-from inference.fim.families import SPECIAL_TOKENS
+from inference.prompts.inert import made_inert
 from workspace.errors import WorkspaceError
 from workspace.policy import READ_LIMIT, is_text
 from workspace.root import relative_path
 from workspace.secrets import redact
 from workspace.walk import walk, why_not
 
-WORDS = frozenset({"<filename>", "<reponame>", "<repo_name>", "<s>"})
-"""Special tokens of some family that people write, too, in usage lines and in HTML."""
-_TOKENS = re.compile("|".join(re.escape(token) for token in SPECIAL_TOKENS if token not in WORDS))
-
 
 def clean(text: str) -> str:
-    """The text as a model may see it: secrets redacted, special tokens of models broken by a space.
+    """The text as a model may see it: secrets redacted, special tokens of models made inert.
 
-    The number of lines stays. A special token in a file must not end our message and begin one in our name.
+    Lines stay as they are; halves of characters, which no message can carry, become question marks.
     """
-    return _TOKENS.sub(lambda token: f"{token[0][0]} {token[0][1:]}", redact(text))
+    return made_inert(redact(text)).encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +41,7 @@ class Files:
         :param buffers: texts of open documents by path; they stand in for what is on disk.
         """
         self.root = root
-        self._buffers = buffers
+        self.buffers = buffers
         self._read: dict[str, File] = {}
         self._listed: tuple[str, ...] | None = None
 
@@ -55,6 +50,10 @@ class Files:
         if path not in self._read:
             self._read[path] = self._file(path)
         return self._read[path]
+
+    def known(self) -> list[File]:
+        """What was read so far."""
+        return list(self._read.values())
 
     def listed(self) -> tuple[str, ...]:
         """Every file that may be read, sorted."""
@@ -70,7 +69,7 @@ class Files:
             raise Refused(f"{path} was left out: it is outside the workspace.") from error
         if refused is not None:
             raise Refused(f"{name} was left out: it {refused.value}.")
-        text = self._buffers.get(name)
+        text = self.buffers.get(name)
         if text is None:
             text = _from_disk(self.root, name)
         if len(text) > READ_LIMIT:

@@ -28,6 +28,12 @@ _INDENT = re.compile(r"[ \t]*")
 _HELD_LINE = 300  # characters of a line that may turn out to open or close a block of code
 
 
+def safe(text: str) -> str:
+    """A whole text as `Shield` gives it back."""
+    shield = Shield()
+    return shield.feed(text) + shield.finish()
+
+
 class Shield:
     """Takes a text in pieces and gives it back, safe; what is not certain yet is held back, and never for long.
 
@@ -46,6 +52,11 @@ class Shield:
         """What closes the block of code that is open; empty outside."""
         self._in_code = False
         """Between single backticks, by their number so far in this paragraph; only citations ask."""
+
+    @property
+    def open_fence(self) -> str:
+        """What would close the block of code that the text is in; empty outside of one."""
+        return self._fence
 
     def feed(self, piece: str) -> str:
         text, at = self._held + piece, 0

@@ -24,14 +24,15 @@ class Rules:
     notes: tuple[str, ...] = ()
 
 
-def rules_for(files: Files, path: str) -> Rules:
+def rules_for(files: Files, path: str, room: int = MAX_RULES) -> Rules:
     """The rules for a file, from its folder up to the root; for the workspace when the path is empty.
 
     Reads the disk.
+
+    :param room: characters.
     """
     taken: list[tuple[str, str]] = []
     notes: list[str] = []
-    room = MAX_RULES
     for folder in _upwards(path):
         found = _first(files, folder, notes)
         if found is None:
