@@ -75,14 +75,26 @@ def _candidates(model: str, encode: Encode | None, family: Family | None) -> tup
             )
         return (chosen,), f"{why}, its tokens not checked as there is no tokenizer"
     if chosen is not None:
-        problems = check_tokens(chosen, encode)
-        if not problems:
-            return (chosen,), f"{why}, its tokens checked"
-        return (), f"No completions: {' '.join(problems)}"
+        return _checked(chosen, why, encode)
     fitting = _apart(families_that_fit(encode))
     if not fitting:
         return (), f"No completions: {model} has the tokens of no known family, so it does not fill in."
     return fitting, _BY_TOKENS
+
+
+def _checked(family: Family, why: str, encode: Encode) -> tuple[tuple[Family, ...], str]:
+    problems = check_tokens(family, encode)
+    if not problems:
+        return (family,), f"{why}, its tokens checked"
+    alone = replace(family, repository=None)
+    first = problems[0].rstrip(".")
+    missing = check_tokens(alone, encode)
+    if not missing:
+        return (alone,), f"{why}, its tokens checked, but {first}, so other files are left out"
+    fitting = families_that_fit(encode)
+    first, others = missing[0].rstrip("."), len(missing) - 1 - bool(fitting)
+    hint = f"; the model has the tokens of {', '.join(each.name for each in fitting)}" if fitting else ""
+    return (), f"No completions: {first}{f', and {others} more' if others > 0 else ''}{hint}."
 
 
 def _apart(families: tuple[Family, ...]) -> tuple[Family, ...]:

@@ -49,6 +49,8 @@ def render(
 
     :raises BadTemplate: when the template takes none of these.
     """
+    if not messages:
+        raise BadTemplate("A chat template needs at least one message.")
     special = _special(template)
     inert = tuple(Message(role=each.role, content=made_inert(each.content, special)) for each in messages)
     refusal: BadTemplate | None = None
@@ -64,7 +66,7 @@ def render(
         incomplete = incomplete or text
     if incomplete is not None:  # it changes texts, by quoting them as JSON perhaps
         return incomplete
-    raise refusal or BadTemplate("There are no messages.")
+    raise cast("BadTemplate", refusal)
 
 
 def load_template(folder: Path, *, name: str = _DEFAULT, special_tokens: Sequence[str] = ()) -> ChatTemplate | None:

@@ -40,7 +40,9 @@ def made_inert(text: str, special: Iterable[str] = CONTROL_TOKENS) -> str:
         if pattern.search(text) is None:
             return text
         text = pattern.sub(lambda found: f"{found[0]} ", text)
-    return pattern.sub("", text)  # only for tokens that have spaces at their second place
+    while pattern.search(text):  # a token with a space at its second place: what is put in makes it again
+        text = pattern.sub("", text)
+    return text
 
 
 @lru_cache(maxsize=8)

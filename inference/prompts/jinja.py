@@ -331,4 +331,4 @@ def _raise_exception(message: str) -> NoReturn:
 
 def _line(error: BaseException) -> str:
     """One line of what a library says of a template. It may quote the template, which is no secret."""
-    return " ".join(str(error).split())[:_SHOWN] or type(error).__name__
+    return " ".join(str(error).split())[:_SHOWN].rstrip(".") or type(error).__name__
