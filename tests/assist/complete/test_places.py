@@ -10,7 +10,7 @@ from assist.complete.lexical import in_code, missing
 from assist.complete.scope import end_of_scope, scope_at
 from assist.complete.shape import shape_of
 from assist.complete.trigger import is_wanted
-from tests.assist.complete.golden import goldens
+from tests.assist.complete.golden import Golden, goldens
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,7 @@ def test_what_is_code(text: str, code: bool) -> None:
 
 
 @pytest.mark.parametrize("case", goldens("filters"), ids=lambda case: case.name)
-def test_the_end_is_the_same_in_whatever_pieces_the_text_comes(case: object) -> None:
-    assert hasattr(case, "candidate")
+def test_the_end_is_the_same_in_whatever_pieces_the_text_comes(case: Golden) -> None:
     candidate = case.candidate
     scope = scope_at(candidate.before, candidate.after, candidate.language, candidate.shape)
     text = candidate.text
