@@ -89,6 +89,17 @@ class CompleteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    enabled: Literal["on", "off"] = "on"
+    history: Literal["on", "off"] = "on"
+    """Whether conversations outlive the server, in the user's state folder."""
+    context_share: float = 0.5
+    """Of what the model takes, how much the code that was found may have; more than a half counts as a half."""
+    seconds: float = 120.0
+    """For a model's whole answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     trust: Trust = Trust.TRUSTED
     python: str = ""
@@ -105,6 +116,7 @@ class Settings:
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
     complete: CompleteSettings = field(default_factory=CompleteSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
