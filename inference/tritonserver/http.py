@@ -33,55 +33,55 @@ async def ask(port: int, path: str, body: Mapping[str, object] | None = None, *,
     request = f"{head}Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n".encode() + payload
     try:
         async with asyncio.timeout(seconds):
-            return _answer(await _exchange(port, request))
+            return await _exchange(port, request)
     except TimeoutError as error:
         raise NoAnswer(f"The server did not answer {path} within {seconds:g} s.") from error
     except (OSError, ValueError) as error:
         raise ServerFailed(f"The server does not answer {path}; see its log.") from error
 
 
-async def _exchange(port: int, request: bytes) -> bytes:
+async def _exchange(port: int, request: bytes) -> Answer:
+    """:raises ValueError: when the answer is not whole, too long, or no HTTP (RFC 9112)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
         await writer.drain()
-        found = bytearray()
-        while part := await reader.read(65_536):
-            found += part
-            if len(found) > _MOST:
-                raise ValueError("too long")
-        return bytes(found)
+        head = (await _until(reader, b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        words = head[0].split(" ")
+        if len(words) < 2 or not words[0].startswith("HTTP/1."):
+            raise ValueError("no HTTP")
+        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+        # By its length, not until the connection ends: the server leaves it open after some requests.
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            body = await _chunks(reader)
+        else:
+            body = await reader.readexactly(_size(fields.get("content-length", "0"), 10))
+        return Answer(status=int(words[1]), body=body)
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        raise ValueError("broken off") from error
     finally:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
 
 
-def _answer(raw: bytes) -> Answer:
-    """:raises ValueError: when it is not whole, or no HTTP (RFC 9112)."""
-    head, end, body = raw.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if not end or len(words) < 2 or not words[0].startswith("HTTP/1."):
-        raise ValueError("no HTTP")
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-    if fields.get("transfer-encoding", "").lower() == "chunked":
-        body = _joined(body)
-    elif len(body) < int(fields.get("content-length", "0")):
-        raise ValueError("broken off")
-    return Answer(status=int(words[1]), body=body)
-
-
-def _joined(body: bytes) -> bytes:
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
     """The chunks' content (RFC 9112, section 7.1)."""
     found = bytearray()
-    at = 0
-    while True:
-        end = body.index(b"\r\n", at)
-        size = int(body[at:end].split(b";")[0], 16)
-        if size == 0:
-            return bytes(found)
-        at = end + 2 + size + 2
-        if at > len(body):
-            raise ValueError("broken off")
-        found += body[end + 2 : at - 2]
+    while size := _size((await _until(reader, b"\r\n")).split(b";")[0].decode("latin-1"), 16):
+        found += await reader.readexactly(size)
+        await reader.readexactly(2)
+        if len(found) > _MOST:
+            raise ValueError("too long")
+    return bytes(found)
+
+
+async def _until(reader: asyncio.StreamReader, end: bytes) -> bytes:
+    return (await reader.readuntil(end))[: -len(end)]
+
+
+def _size(text: str, base: int) -> int:
+    found = int(text, base)
+    if not 0 <= found <= _MOST:
+        raise ValueError("too long")
+    return found

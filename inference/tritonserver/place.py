@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO, cast
 
+_LISTS = ("models", "probe_seconds")
+
 Phase = Literal["starting", "running", "restarting", "failed", "stopped"]
 
 
@@ -28,7 +30,7 @@ class _Saved:
             if not isinstance(found, dict) or set(cast("dict[str, object]", found)) != known:
                 return None
             values = cast("dict[str, Any]", found)
-            return cls(**{**values, "models": tuple(map(str, values["models"]))})
+            return cls(**{key: tuple(value) if key in _LISTS else value for key, value in values.items()})
         except (OSError, ValueError, TypeError):
             return None
 
@@ -58,6 +60,8 @@ class Plan(_Saved):
     """The code model's folder."""
     watch_seconds: float = 10.0
     """Between two looks at whether the models answer."""
+    probe_seconds: tuple[float, ...] = (2.0, 5.0, 15.0)
+    """That a model has to answer, one try after the other. The first is what a person would wait."""
     start_seconds: float = 900.0
     """To load the models; a large one is read from the disk."""
 

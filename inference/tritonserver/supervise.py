@@ -25,8 +25,6 @@ from inference.tritonserver.probes import answered, probe, repair
 ALREADY = 3
 """The exit code of a supervisor that is not needed, as there is one."""
 
-_TRIES = (2.0, 5.0, 15.0)
-"""Seconds that a model has to answer, one try after the other. The first is what a person would wait."""
 _LONGEST_WORK = 600.0  # seconds that a silent model may compute: long prompts on a processor take minutes
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds before a start
 _STEADY = 120.0  # seconds of service after which the pauses start small again
@@ -128,10 +126,11 @@ class Supervisor:
                     raise
 
     async def _one_of(self, server: TritonServer, model: str) -> None:
-        for seconds in _TRIES[:-1]:
+        *tries, last = self._plan.probe_seconds
+        for seconds in tries:
             with contextlib.suppress(ServerFailed):
                 return await probe(server.http, server.grpc, model, seconds=seconds)
-        return await probe(server.http, server.grpc, model, seconds=_TRIES[-1])
+        return await probe(server.http, server.grpc, model, seconds=last)
 
     def _tell(self, phase: str, **changes: object) -> None:
         self._state = replace(self._state, phase=phase, **changes)  # type: ignore[arg-type]
