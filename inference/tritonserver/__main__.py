@@ -1,4 +1,4 @@
-"""`python -m inference.tritonserver FOLDER`: install the server there, with everything that its models need."""
+"""`python -m inference.tritonserver FOLDER [transformers]`: install the server there, and what its models need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from inference.tritonserver.errors import InstallFailed
-from inference.tritonserver.install import install
+from inference.tritonserver.install import Extra, install
 
 
 def _say(text: str) -> None:
@@ -16,11 +16,16 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        _say("usage: python -m inference.tritonserver FOLDER")
-        return 2
+    match sys.argv[1:]:
+        case [folder]:
+            extra: Extra = ""
+        case [folder, "transformers"]:
+            extra = "transformers"
+        case _:
+            _say("usage: python -m inference.tritonserver FOLDER [transformers]")
+            return 2
     try:
-        asyncio.run(install(Path(sys.argv[1]).absolute(), _say, extra="transformers"))
+        asyncio.run(install(Path(folder).absolute(), _say, extra=extra))
     except InstallFailed as error:
         _say(str(error))
         return 1
