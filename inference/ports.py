@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -70,6 +70,9 @@ class Finished:
     backend: str = ""
     """Which of several gave the answer, and of which version, as in `code@2 on gpu-1`; empty when there is one."""
 
+
+CallHeaders = Callable[[], Mapping[str, str]]
+"""More headers for one call, such as those of its trace; asked when the call is made."""
 
 OnFinish = Callable[[Finished], None]
 """Called once, when an answer is whole, and never for one that broke or was closed."""

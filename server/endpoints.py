@@ -13,7 +13,7 @@ from server.secrets import NoSecret, resolve_secret
 
 if TYPE_CHECKING:
     from inference.openai.endpoint import OpenAIEndpoint
-    from inference.ports import Generator
+    from inference.ports import CallHeaders, Generator
     from inference.triton.endpoint import TritonEndpoint
     from inference.triton.generator import Template
     from retrieval.ports import Embedder
@@ -29,8 +29,11 @@ class Served:
     """A small real request; raises `InferenceError` when it fails."""
 
 
-def served_model(model: ModelSettings, env: Mapping[str, str], *, attempts: int = 3) -> Served:
-    """:raises BadRequest: the model's settings cannot be used; the sentence begins with the model's name.
+def served_model(
+    model: ModelSettings, env: Mapping[str, str], *, attempts: int = 3, call_headers: CallHeaders = dict
+) -> Served:
+    """:param call_headers: asked once for each call, as for those of its trace.
+    :raises BadRequest: the model's settings cannot be used; the sentence begins with the model's name.
     :raises InferenceError: the same, of what they name."""
     try:
         if model.backend == "scripted":
@@ -38,27 +41,28 @@ def served_model(model: ModelSettings, env: Mapping[str, str], *, attempts: int 
 
             return Served(model=model, generator=ScriptedGenerator(Path(model.script).expanduser()), probe=None)
         if model.backend in TRITON:
-            return _by_triton(model, replace(triton_endpoint(model, env), attempts=attempts))
-        return _by_openai(model, replace(openai_endpoint(model, env), attempts=attempts))
+            return _by_triton(model, replace(triton_endpoint(model, env), attempts=attempts), call_headers)
+        return _by_openai(model, replace(openai_endpoint(model, env), attempts=attempts), call_headers)
     except (ValueError, NoSecret) as error:
         raise BadRequest(f"models.{model.name}: {error}") from error
 
 
-def _by_triton(model: ModelSettings, endpoint: TritonEndpoint) -> Served:
+def _by_triton(model: ModelSettings, endpoint: TritonEndpoint, call_headers: CallHeaders) -> Served:
     from inference.triton.generator import TritonGenerator, plain
     from inference.triton.probe import probe_generator
 
     async def probe() -> None:
         await probe_generator(endpoint)
 
-    return Served(model=model, generator=TritonGenerator(endpoint, template=chat_template(model) or plain), probe=probe)
+    generator = TritonGenerator(endpoint, template=chat_template(model) or plain, call_headers=call_headers)
+    return Served(model=model, generator=generator, probe=probe)
 
 
-def _by_openai(model: ModelSettings, endpoint: OpenAIEndpoint) -> Served:
+def _by_openai(model: ModelSettings, endpoint: OpenAIEndpoint, call_headers: CallHeaders) -> Served:
     from inference.openai.generator import OpenAIGenerator
     from inference.ports import GenerateRequest, Message
 
-    generator = OpenAIGenerator(endpoint)
+    generator = OpenAIGenerator(endpoint, call_headers=call_headers)
     hello = GenerateRequest(messages=(Message(role="user", content="Say OK."),), max_tokens=1, seconds=_PROBE_SECONDS)
 
     async def probe() -> None:

@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from inference.errors import BadRequest
 from server.answer_cache import answer_cache, tenant_of
 from server.endpoints import Served, served_model, tokenizer_file
 from server.identity import user_name
 from server.model_settings import ModelSettings
+from server.observing import Observing
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +53,11 @@ class Models:
         self._env = env
         self._made: dict[Role, tuple[Generator, Watched]] = {}
         self._cache: Cache | None = None
+        self._observing = Observing(settings.observe, env)
+
+    async def start(self) -> None:
+        """Let metrics be read, where the settings say."""
+        await self._observing.start()
 
     def chat(self) -> Generator | None:
         """What answers messages; None when no model is set up for that.
@@ -84,25 +91,31 @@ class Models:
         if self._cache is not None:
             await self._cache.close()
             self._cache = None
+        await self._observing.close()
 
     def _generator(self, role: Role) -> Generator | None:
         if role not in self._made:
             models = with_role(self._settings.models, role)
             if not models:
                 return None
-            self._made[role] = self._composed(stable_first(models))
+            self._made[role] = self._composed(role, stable_first(models))
         return self._made[role][0]
 
-    def _composed(self, models: Sequence[ModelSettings]) -> tuple[Generator, Watched]:
-        """From the outside in: the user's name, the cache, and the router with its queue. Where users are sent to
-        different variants each has its own answers, so that the cache is around each of them instead."""
+    def _composed(self, role: Role, models: Sequence[ModelSettings]) -> tuple[Generator, Watched]:
+        """From the outside in: the user's name, what is observed, the cache, and the router with its queue.
+
+        Where users are sent to different variants each has its own answers: there the cache is around each of them.
+        """
         from inference.resilience.slots import Places
         from inference.routing.compose import Limits, routed
         from inference.routing.variants import Split
 
         # Where there is another endpoint, that is the better second attempt.
         attempts = 3 if len(models) == 1 else 1
-        served = [served_model(model, self._env, attempts=attempts) for model in models]
+        served = [
+            served_model(model, self._env, attempts=attempts, call_headers=self._observing.call_headers)
+            for model in models
+        ]
         shares: dict[str, float] = {}
         for model in models:
             shares[model.variant] = shares.get(model.variant, 0.0) + model.weight
@@ -120,9 +133,12 @@ class Models:
             ],
             Limits(places=places),
             split=Split(shares=shares, stable=models[0].variant),
+            on_event=self._observing.on_event,
         )
         whole = router if is_split else self._cached(router, models[0])
-        return Asking(whole, user=user_name(self._env)), router
+        address = urlsplit(models[0].url).netloc if len(models) == 1 else ""
+        observed = self._observing.around(whole, alias=models[0].name if len(models) == 1 else role, address=address)
+        return Asking(observed, user=user_name(self._env)), router
 
     def _part(self, served: Served, *, is_split: bool) -> Generator:
         model, generator = served.model, served.generator
@@ -144,6 +160,7 @@ class Models:
             tenant=tenant_of(settings, self._env),
             version=f"{model.url}\0{model.version}\0{model.tokenizer}",
             seconds=settings.days * 86_400,
+            on_look=self._observing.on_look,
         )
 
 

@@ -97,16 +97,22 @@ class KeptModels:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self._made: dict[object, Models] = {}
+        self._starting: set[asyncio.Task[None]] = set()
 
     def get(self, settings: Settings) -> Models:
         # Older ones may still be working for a request; all are closed at the end.
         key = (settings.models, settings.cache, settings.observe)
         if key not in self._made:
-            self._made[key] = Models(settings, self._env)
+            models = self._made[key] = Models(settings, self._env)
+            task = asyncio.get_running_loop().create_task(models.start())
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
         return self._made[key]
 
     async def close(self) -> None:
         made, self._made = list(self._made.values()), {}
+        if self._starting:
+            await asyncio.wait(self._starting)
         for models in made:
             await models.close()
 

@@ -74,12 +74,18 @@ def test_no_other_distribution_provides_our_names() -> None:
 ADAPTERS = {
     "qdrant_edge": "retrieval/store/edge.py",
     "qdrant_client": "retrieval/store/server.py",
-    "redis": "retrieval/cache/redis.py",
+    "redis": ("retrieval/cache/redis.py", "inference/cache/redis.py"),  # neither package may know the other
     "tree_sitter": "retrieval/chunking/grammars.py",
     "onnxruntime": "retrieval/embedding/minilm.py",
-    "tokenizers": "retrieval/embedding/minilm.py",
+    "tokenizers": ("retrieval/embedding/minilm.py", "inference/tokens/local.py"),
     "watchdog": "retrieval/index/watch.py",
     "httpx": "inference/openai/http.py",
+    "tritonclient": "inference/triton/channel.py",
+    "grpc": ("inference/triton/channel.py", "retrieval/store/server.py"),
+    "jinja2": "inference/prompts/jinja.py",
+    "prometheus_client": "inference/observe/metrics.py",
+    "opentelemetry": "inference/observe/spans.py",
+    "keyring": "server/secrets.py",
     "pygls": "server/",
     "lsprotocol": "server/",
 }

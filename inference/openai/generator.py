@@ -21,7 +21,7 @@ from inference.openai.answers import (
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import clean, refusal
 from inference.openai.http import Connection
-from inference.ports import CompletionRequest, Finished, GenerateRequest, OnFinish, Reason, Usage
+from inference.ports import CallHeaders, CompletionRequest, Finished, GenerateRequest, OnFinish, Reason, Usage
 from inference.stops import StopFilter
 
 _MAX_STOPS = 4  # that OpenAI takes; all of them are minded here in any case
@@ -55,9 +55,9 @@ class OpenAIGenerator:
     :raises ValueError: when the endpoint's certificates cannot be read.
     """
 
-    def __init__(self, endpoint: OpenAIEndpoint) -> None:
+    def __init__(self, endpoint: OpenAIEndpoint, *, call_headers: CallHeaders = dict) -> None:
         self._endpoint = endpoint
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, call_headers=call_headers)
         self.open_streams = 0
 
     @property

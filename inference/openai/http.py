@@ -29,6 +29,7 @@ from inference.errors import (
 )
 from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import RETRIED, refusal, seconds_to_wait, server_message
+from inference.ports import CallHeaders
 from inference.resilience.retry import Again, with_retries
 from inference.sse import BadEventStream, EventParser
 
@@ -44,11 +45,13 @@ _MAX_CAUSES = 16  # of one error; they can form a ring
 class Connection:
     """A client with its pool of connections. Its methods raise `InferenceError` and nothing else.
 
+    :param call_headers: asked once for each call, as for those of its trace.
     :raises ValueError: when the certificates cannot be read, or the url's host has no proper name.
     """
 
-    def __init__(self, endpoint: OpenAIEndpoint) -> None:
+    def __init__(self, endpoint: OpenAIEndpoint, *, call_headers: CallHeaders = dict) -> None:
         self._endpoint = endpoint
+        self._call_headers = call_headers
         try:
             httpx.URL(endpoint.base)
         except httpx.InvalidURL as error:
@@ -119,7 +122,9 @@ class Connection:
     ) -> httpx.Response:
         """An answer with status 200, of which only the head is read. The caller closes it."""
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        headers = dict(self._call_headers())
+        if content is not None:
+            headers["Content-Type"] = "application/json"
 
         async def attempt() -> httpx.Response:
             idle.begin(idle.seconds)

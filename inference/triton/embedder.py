@@ -10,7 +10,8 @@ import numpy as np
 
 from inference.deadline import Deadline
 from inference.errors import BadOutput
-from inference.triton.channel import CallHeaders, Channel, Inference
+from inference.ports import CallHeaders
+from inference.triton.channel import Channel, Inference
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.profiles import EMBEDDER, EmbedderProfile
 from inference.triton.tensors import BadTensor, rows, texts

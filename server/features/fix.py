@@ -7,12 +7,12 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from server.applying import CONFIRM_SECONDS, apply_edit, moved_on
 from server.arguments import Arguments, read_arguments
 from server.documents import Snapshot
 from server.errors import EXPECTED, BadArguments, CommandError, NothingRuns, for_the_user
@@ -21,7 +21,6 @@ from server.features.prepare import prepare, say
 from server.features.status import send_rest
 from server.runtime import make_proposers, open_receipts
 from server.session import Place, key_of
-from server.sources import encode
 from server.work import Report, work_on
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ FIX_PROBLEM = "assay.fixProblem"
 MAKE_TEST_PASS = "assay.makeTestPass"  # noqa: S105 - no password
 FIX_FUNCTION = "assay.fixFunction"
 
-_APPLY_SECONDS = 30.0
-_CONFIRM_SECONDS = 600.0  # where the editor asks its user first
 _RUN_AGAIN = "Run again"
 
 _logger = logging.getLogger("assay.fix")
@@ -177,58 +174,17 @@ def title_of(edit: Edit, grade: str, receipt: Receipt | None) -> str:
 
 async def _apply(ls: AssayServer, asked: Asked, edit: Edit, grade: str) -> str | None:
     """Have the editor apply the edit; None when it did, else one sentence that says why not."""
-    from server.workspace_edit import CannotApply, to_workspace_edit
-
-    session, root = ls.session, asked.place.root
-    current = session.documents_in(root)
-    moved = [change.path for change in edit.changes if _content(root, change.path, current) != change.before]
+    moved = moved_on(ls, asked.place.root, edit)
     if moved:
         several = "have" if len(moved) > 1 else "has"
         names = ", ".join(moved[:3])
         problem = f"{names} {several} changed while the fix was being tested, so it was not applied; run it again."
-        session.spawn(_offer_again(ls, asked, problem), "offer to run again")
+        ls.session.spawn(_offer_again(ls, asked, problem), "offer to run again")
         return problem
-    if not session.client.apply_edit:
-        problem = "This editor does not let a server change files; the receipt has the change as a diff."
+    problem = await apply_edit(ls, asked.place.root, edit, grade)
+    if problem is not None:
         say(ls, problem)
-        return problem
-    try:
-        wanted = to_workspace_edit(
-            edit,
-            snapshots=current,
-            uri_of=lambda path: session.uri_in(root, path),
-            client=session.client,
-            encoding=session.encoding,
-            grade=grade,
-        )
-    except CannotApply as error:
-        say(ls, str(error))
-        return str(error)
-    asks_first = session.client.change_annotations and grade != "verified"
-    params = lsp.ApplyWorkspaceEditParams(edit=wanted, label=edit.title or None)
-    try:
-        answer: lsp.ApplyWorkspaceEditResult | None = await ls.protocol.ask(
-            lsp.WORKSPACE_APPLY_EDIT, params, within=_CONFIRM_SECONDS if asks_first else _APPLY_SECONDS
-        )
-    except JsonRpcException as error:
-        _logger.warning("the editor refused an edit (code %d)", error.code)
-        answer = None
-    if answer is not None and answer.applied:
-        return None
-    why = f" ({answer.failure_reason})" if answer is not None and answer.failure_reason else ""
-    problem = f"The editor did not apply the edit{why}; the receipt has it as a diff."
-    say(ls, problem)
     return problem
-
-
-def _content(root: Path, path: str, current: Mapping[str, Snapshot]) -> bytes | None:
-    """A file as the user has it now."""
-    if path in current:
-        return encode(current[path].text)
-    try:
-        return (root / path).read_bytes()
-    except OSError:
-        return None
 
 
 async def _offer_again(ls: AssayServer, asked: Asked, problem: str) -> None:
@@ -236,7 +192,7 @@ async def _offer_again(ls: AssayServer, asked: Asked, problem: str) -> None:
     params = lsp.ShowMessageRequestParams(type=lsp.MessageType.Warning, message=f"Assay: {problem}", actions=[action])
     try:
         chosen: lsp.MessageActionItem | None = await ls.protocol.ask(
-            lsp.WINDOW_SHOW_MESSAGE_REQUEST, params, within=_CONFIRM_SECONDS
+            lsp.WINDOW_SHOW_MESSAGE_REQUEST, params, within=CONFIRM_SECONDS
         )
     except JsonRpcException:
         return
