@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from server.secrets import NoSecret, resolve_secret
 
 if TYPE_CHECKING:
     from inference.openai.endpoint import OpenAIEndpoint
-    from inference.ports import CallHeaders, Generator
+    from inference.ports import CallHeaders, Generator, Message
     from inference.triton.endpoint import TritonEndpoint
     from inference.triton.generator import Template
     from retrieval.ports import Embedder
@@ -80,8 +80,23 @@ def chat_template(model: ModelSettings) -> Template | None:
 
     :raises ValueError: it cannot be read.
     """
-    del model
-    return None
+    file = tokenizer_file(model)
+    if file is None:
+        return None
+    from inference.prompts.chat import BadTemplate, load_template, render
+    from inference.tokens.local import LocalTokenizer
+
+    found = load_template(file.parent, special_tokens=LocalTokenizer(file).special_tokens)
+    if found is None:
+        return None
+
+    def templated(messages: Sequence[Message]) -> str:
+        try:
+            return render(found, messages)
+        except BadTemplate as error:
+            raise BadRequest(f"models.{model.name}: {error}") from error
+
+    return templated
 
 
 def tokenizer_file(model: ModelSettings) -> Path | None:

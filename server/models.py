@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from inference.errors import BadRequest
 from server.answer_cache import answer_cache, tenant_of
-from server.endpoints import Served, served_model, tokenizer_file
+from server.dialect import Dialect, assumed_dialect, found_dialect
+from server.endpoints import Served, served_model
 from server.identity import user_name
 from server.model_settings import ModelSettings
 from server.observing import Observing
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from inference.ports import Cache, CompletionRequest, GenerateRequest, Generator, OnFinish
     from inference.resilience.health import Health, Watched
     from inference.routing.backends import Backend
-    from inference.tokens.counter import TokenCounter
 
 Role = Literal["chat", "complete"]
+
+_logger = logging.getLogger("assay.models")
 
 _RESERVED_SHARE = 0.25
 """Of the answers at once: background work never takes the places of somebody who is typing."""
@@ -34,12 +37,20 @@ class Completer:
     """What completes at the cursor."""
 
     generator: Generator
-    family: Family | None
-    """None where the model has no form of fill-in-the-middle: then only what stands before the cursor is sent."""
-    count: Callable[[str], int]
-    """Tokens of a text, by the model's tokenizer or an estimate; remembers."""
+    dialect: Dialect
+    """What is known by now: a moment after the first request, what the served model itself showed."""
     context_tokens: int
     """What the model takes, prompt and answer together."""
+
+    @property
+    def family(self) -> Family | None:
+        """None where the model cannot fill in."""
+        return self.dialect.family
+
+    @property
+    def count(self) -> Callable[[str], int]:
+        """Tokens of a text, by the model's tokenizer or an estimate; remembers."""
+        return self.dialect.counter.count
 
 
 class Models:
@@ -53,6 +64,8 @@ class Models:
         self._env = env
         self._made: dict[Role, tuple[Generator, Watched]] = {}
         self._cache: Cache | None = None
+        self._dialect: Dialect | None = None
+        self._finding: asyncio.Task[None] | None = None
         self._observing = Observing(settings.observe, env)
 
     async def start(self) -> None:
@@ -72,12 +85,17 @@ class Models:
         if generator is None:
             return None
         first = stable_first(with_role(self._settings.models, "complete"))[0]
-        return Completer(
-            generator=generator,
-            family=family_of_model(first),
-            count=counter_of(first).count,
-            context_tokens=first.context_tokens,
+        if self._dialect is None:
+            self._dialect = assumed_dialect(first)
+            self._finding = asyncio.get_running_loop().create_task(self._find(first))
+        return Completer(generator=generator, dialect=self._dialect, context_tokens=first.context_tokens)
+
+    async def _find(self, model: ModelSettings) -> None:
+        """Ask the model itself, past the cache: it may be another one than last time."""
+        self._dialect = await found_dialect(
+            model, Asking(self._made["complete"][1], user=user_name(self._env)), self._env
         )
+        _logger.info("models.%s completes: %s", model.name, self._dialect.explanation)
 
     def health(self, role: Role) -> Health | None:
         """How those that serve a role are, without asking them; None when there is none, or none was asked yet."""
@@ -85,6 +103,9 @@ class Models:
         return made[1].health() if made else None
 
     async def close(self) -> None:
+        if self._finding is not None:
+            self._finding.cancel()
+            await asyncio.wait({self._finding})
         made, self._made = list(self._made.values()), {}
         for generator, _ in made:
             await generator.close()
@@ -206,36 +227,6 @@ def stable_first(models: Sequence[ModelSettings]) -> list[ModelSettings]:
     """The variant `stable` before others; without one, the first variant that was named is the stable one."""
     stable = "stable" if any(model.variant == "stable" for model in models) else models[0].variant
     return sorted(models, key=lambda model: model.variant != stable)
-
-
-def family_of_model(model: ModelSettings) -> Family | None:
-    """:raises BadRequest: the settings name a family that there is not."""
-    from inference.fim.families import FAMILIES, family_of
-
-    if not model.family:
-        return family_of(model.model)
-    for family in FAMILIES:
-        if family.name == model.family:
-            return family
-    raise BadRequest(f"models.{model.name}: there is no family {model.family}; docs/fim.md names them all.")
-
-
-def counter_of(model: ModelSettings) -> TokenCounter:
-    """By the tokenizer of the settings, or an estimate.
-
-    :raises BadRequest: the tokenizer cannot be read.
-    """
-    from inference.tokens.estimate import estimating_counter
-
-    tokenizer = tokenizer_file(model)
-    if tokenizer is None:
-        return estimating_counter()
-    from inference.tokens.local import LocalTokenizer
-
-    try:
-        return LocalTokenizer(tokenizer).counter()
-    except ValueError as error:
-        raise BadRequest(f"models.{model.name}: {error}") from error
 
 
 def _backend(served: Served, generator: Generator) -> Backend:
