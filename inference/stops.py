@@ -15,6 +15,8 @@ class StopFilter:
 
     def add(self, piece: str) -> str:
         """What of the text so far can be given; when `is_stopped`, there is no more."""
+        if not self._stops:
+            return piece
         text = self._held + piece
         self._held = ""
         ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]

@@ -10,10 +10,11 @@ wait.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
@@ -21,13 +22,11 @@ from typing import Any
 
 from inference.deadline import Deadline
 from inference.errors import BackendUnavailable, BrokenStream, InferenceError, TimedOut
+from inference.ports import CallHeaders
 from inference.resilience.retry import Again, with_retries
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.failures import Failure, ended, failed, late, refused, silent
 from inference.triton.tensors import Received, Tensor
-
-CallHeaders = Callable[[], Mapping[str, str]]
-"""More headers for one call, such as those of its trace (W3C Trace Context)."""
 
 _MAX_MESSAGE = 32 << 20  # bytes, either way; vectors for 32 texts are 8 MB at most
 _KEEPALIVE_MS = 30_000  # Triton bears two pings without data; both limits of silence here are under three
@@ -48,13 +47,33 @@ class Inference:
     """1 comes first; models without levels of priority take no notice. 0 is the model's default."""
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A response; of a stream, one of several."""
+    """A response; of a stream, one of several. It looks into what came when it is asked: most of what comes with a
+    piece of text is not needed."""
 
-    tensors: Mapping[str, Received]
-    is_final: bool
-    version: str
+    __slots__ = ("_response", "is_final")
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        parameters = response.parameters
+        self.is_final: bool = "triton_final_response" in parameters and parameters["triton_final_response"].bool_param
+
+    @property
+    def is_empty(self) -> bool:
+        """As a last one may be, which says only that it is the last."""
+        return not self._response.outputs
+
+    @property
+    def version(self) -> str:
+        """Of the model."""
+        return self._response.model_version
+
+    def get(self, name: str) -> Received | None:
+        data = self._response.raw_output_contents
+        for at, output in enumerate(self._response.outputs):
+            if output.name == name:
+                return Received(output.datatype, output.shape, data[at] if at < len(data) else b"")
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +119,7 @@ class Channel:
 
     async def infer(self, request: Inference, deadline: Deadline) -> Answer:
         """The only response of a model that is not decoupled."""
-        return _answer(await self._asked("ModelInfer", self._message(request, deadline), deadline))
+        return Answer(await self._asked("ModelInfer", self._message(request, deadline), deadline))
 
     async def stream(self, request: Inference, deadline: Deadline) -> AsyncGenerator[Answer, None]:
         """Responses as they come, the final one the last. Closing the generator cancels the work at the model."""
@@ -108,27 +127,30 @@ class Channel:
         # Else the end of a stream whose last response has no text cannot be told from one that broke off.
         message.parameters["triton_enable_empty_final_response"].bool_param = True
 
-        async def attempt() -> tuple[_Line, Any, Answer]:
+        async def attempt() -> tuple[_Line, Any, _Watch, Answer]:
             line = self._current()
             call = line.begin("ModelStreamInfer", iter((message,)), self._headers(), deadline)
+            watch = _Watch(call, deadline)
             try:
-                return line, call, await self._next(line, call, deadline, self._endpoint.first_seconds)
+                return line, call, watch, await self._next(line, call, watch, self._endpoint.first_seconds)
             except BaseException:
+                watch.end()
                 await line.end(call)
                 raise
 
-        line, call, answer = await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
+        line, call, watch, answer = await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
         try:
             while True:
                 yield answer
                 if answer.is_final:
                     break
                 try:
-                    answer = await self._next(line, call, deadline, self._endpoint.idle_seconds)
+                    answer = await self._next(line, call, watch, self._endpoint.idle_seconds)
                 except Again as again:
                     raise again.error from again.__cause__  # there is no other attempt after a first response
             await self._drain(call)
         finally:
+            watch.end()
             await line.end(call)
 
     async def describe(self, deadline: Deadline) -> Described:
@@ -180,26 +202,28 @@ class Channel:
 
         return await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
 
-    async def _next(self, line: _Line, call: Any, deadline: Deadline, seconds: float) -> Answer:
+    async def _next(self, line: _Line, call: Any, watch: _Watch, seconds: float) -> Answer:
         """The next response of a stream.
 
         :param seconds: the longest time to it. It starts here, and not when the one before came: the reader may have
             taken its time.
         """
         began = time.monotonic()
+        watch.begin(began + seconds)
         try:
-            async with asyncio.timeout(min(deadline.left(), seconds)):
-                message = await call.read()
-        except TimeoutError as error:
-            self._doubt(line, began)
-            is_late = deadline.left() <= 0
-            failure = late(self._endpoint, deadline.seconds) if is_late else silent(self._endpoint, seconds)
-            raise failure.error from error
+            message = await call.read()
         except self._sdk.Error as error:
-            raise self._translated(line, error, deadline) from error
+            raise self._translated(line, error, watch.deadline) from error
         except asyncio.CancelledError as error:
             self._must_be_open(error)
-            raise
+            if not watch.is_over or _is_cancelled():
+                raise
+            self._doubt(line, began)
+            is_late = watch.deadline.left() <= 0
+            failure = late(self._endpoint, watch.deadline.seconds) if is_late else silent(self._endpoint, seconds)
+            raise failure.error from error
+        finally:
+            watch.rest()
         if message is self._sdk.EOF:
             raise ended(self._endpoint).error
         line.heard = time.monotonic()
@@ -207,7 +231,7 @@ class Channel:
             # The server's own refusals have nothing beside them, and a model's errors have the mark of an end.
             is_by_model = "triton_final_response" in message.infer_response.parameters
             raise _raised(refused(self._endpoint, message.error_message, is_by_model=is_by_model))
-        return _answer(message.infer_response)
+        return Answer(message.infer_response)
 
     async def _drain(self, call: Any) -> None:
         """The answer is whole, so nothing that goes wrong here matters. Cancelling a stream while its server ends it is
@@ -263,8 +287,7 @@ class Channel:
 
     def _must_be_open(self, error: asyncio.CancelledError) -> None:
         """gRPC cancels the reader of a stream whose connection is closed; only its own task's end may look so."""
-        task = asyncio.current_task()
-        if self._is_closed and not (task and task.cancelling()):
+        if self._is_closed and not _is_cancelled():
             raise BackendUnavailable(f"The connection to {self._endpoint.name} was closed.") from error
 
 
@@ -312,16 +335,54 @@ class _Line:
         await self._channel.close()
 
 
-def _answer(response: Any) -> Answer:
-    data = response.raw_output_contents
-    sent = len(data)
-    tensors = {
-        output.name: Received(output.datatype, tuple(output.shape), data[at] if at < sent else b"")
-        for at, output in enumerate(response.outputs)
-    }
-    parameters = response.parameters
-    is_final = "triton_final_response" in parameters and parameters["triton_final_response"].bool_param
-    return Answer(tensors, is_final, response.model_version)
+class _Watch:
+    """Cancels a call in which nothing came for too long.
+
+    `asyncio.timeout` around each read would cost a tenth of what a piece costs; this is one timer for a whole stream,
+    which looks, when it fires, whether there is still something to wait for.
+    """
+
+    def __init__(self, call: Any, deadline: Deadline) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = math.inf
+        self.deadline = deadline
+        self.is_over = False
+        """Whether it was this that cancelled the call."""
+
+    def begin(self, until: float) -> None:
+        """:param until: on the monotonic clock."""
+        self._until = min(until, self.deadline.at)
+        # One that fires too early looks again; one that would fire too late is of an earlier, longer limit.
+        if self._timer is None or self._timer.when() > self._until:
+            self.end()
+            self._timer = self._loop.call_at(self._until, self._look)
+
+    def rest(self) -> None:
+        """Nothing is waited for."""
+        self._until = math.inf
+
+    def end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._until == math.inf:
+            return
+        if self._loop.time() < self._until:
+            self._timer = self._loop.call_at(self._until, self._look)
+        else:
+            self.is_over = True
+            self._call.cancel()
+
+
+def _is_cancelled() -> bool:
+    """Whether the task itself is, and not a call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _raised(failure: Failure) -> Again | InferenceError:

@@ -103,7 +103,7 @@ class TritonEmbedder:
             inputs=(texts(profile.texts, batch, (len(batch), 1)),), outputs=(profile.vectors,), priority=priority
         )
         answer = await self._channel.infer(inference, Deadline.after(self._seconds))
-        received = answer.tensors.get(profile.vectors)
+        received = answer.get(profile.vectors)
         if received is None:
             raise BadOutput(f"{name} gave no {profile.vectors}; check that it is for embeddings.")
         try:

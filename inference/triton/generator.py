@@ -9,9 +9,18 @@ from contextlib import aclosing
 
 from inference.deadline import Deadline
 from inference.errors import BadRequest, BrokenStream
-from inference.ports import CompletionRequest, Finished, GenerateRequest, Message, OnFinish, Reason, Usage
+from inference.ports import (
+    CallHeaders,
+    CompletionRequest,
+    Finished,
+    GenerateRequest,
+    Message,
+    OnFinish,
+    Reason,
+    Usage,
+)
 from inference.stops import StopFilter
-from inference.triton.channel import Answer, CallHeaders, Channel, Inference
+from inference.triton.channel import Answer, Channel, Inference
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.profiles import PROFILES, GeneratorProfile
 from inference.triton.tensors import BadTensor, Tensor, flag, float32, int32, one_count, one_text, texts
@@ -82,9 +91,7 @@ class TritonGenerator:
         deadline = Deadline.after(request.seconds)
         inference = self._inference(prompt, request)
         stops, decoder = StopFilter(request.stop), getincrementaldecoder("utf-8")("replace")
-        most, size, version = request.max_tokens * _MAX_TOKEN, 0, ""
-        reason: Reason = "other"
-        counts = _Counts()
+        most, size, told = request.max_tokens * _MAX_TOKEN, 0, _Told(profile)
         self.open_streams += 1
         try:
             async with aclosing(self._channel.stream(inference, deadline)) as answers:
@@ -96,9 +103,7 @@ class TritonGenerator:
                     size += len(text)
                     if size > most:
                         raise BrokenStream(f"{name} sent far more than it was asked for; see its log.")
-                    version = answer.version or version
-                    counts.add(answer, profile)
-                    reason = _reason(answer, profile) or reason
+                    told.add(answer)
                     if text := stops.add(text):
                         yield text
                     if stops.is_stopped:
@@ -106,9 +111,14 @@ class TritonGenerator:
             if text := stops.rest():
                 yield text
             if on_finish:
-                usage = None if stops.is_stopped else counts.usage()
-                backend = f"{self._endpoint.model}@{version} on {self._endpoint.address}" if version else ""
-                on_finish(Finished(reason="stop" if stops.is_stopped else reason, usage=usage, backend=backend))
+                version = told.version()
+                on_finish(
+                    Finished(
+                        reason="stop" if stops.is_stopped else told.reason(),
+                        usage=None if stops.is_stopped else told.usage(),
+                        backend=f"{self._endpoint.model}@{version} on {self._endpoint.address}" if version else "",
+                    )
+                )
         finally:
             self.open_streams -= 1
 
@@ -134,43 +144,48 @@ class TritonGenerator:
         return Inference(inputs=tuple(inputs), outputs=profile.asked_outputs, priority=_LEVELS.get(request.priority, 0))
 
 
-class _Counts:
-    """Tokens of an answer, as far as they are told. A class, as they come with each response."""
+class _Told:
+    """What the responses say of the answer beside its text. All but the counts of tokens stands in the last one that
+    is not empty, so the others are not searched for it."""
 
-    def __init__(self) -> None:
-        self._prompt: int | None = None
-        self._given: int | None = None
+    def __init__(self, profile: GeneratorProfile) -> None:
+        self._profile = profile
+        self._last: Answer | None = None
+        self._tokens: int | None = None
 
-    def add(self, answer: Answer, profile: GeneratorProfile) -> None:
-        prompt = one_count(answer.tensors.get(profile.prompt_count))
-        given = one_count(answer.tensors.get(profile.count))
-        self._prompt = self._prompt if prompt is None else prompt
-        self._given = self._given if given is None else (self._given or 0) + given
+    def add(self, answer: Answer) -> None:
+        if not answer.is_empty:
+            self._last = answer
+        if self._profile.count:
+            tokens = one_count(answer.get(self._profile.count))
+            if tokens is not None:
+                self._tokens = (self._tokens or 0) + tokens
+
+    def version(self) -> str:
+        return self._last.version if self._last else ""
 
     def usage(self) -> Usage | None:
-        if self._prompt is None or self._given is None:
+        prompt = one_count(self._last.get(self._profile.prompt_count)) if self._last else None
+        if prompt is None or self._tokens is None:
             return None
-        return Usage(prompt=self._prompt, completion=self._given)
+        return Usage(prompt=prompt, completion=self._tokens)
+
+    def reason(self) -> Reason:
+        received = self._last.get(self._profile.reason) if self._last else None
+        try:
+            return _REASONS.get(one_text(received), "other") if received else "other"
+        except BadTensor:
+            return "other"
 
 
 def _text(answer: Answer, profile: GeneratorProfile) -> bytes:
     """:raises BadTensor: when there is none; the last response alone may be without."""
-    received = answer.tensors.get(profile.text)
+    received = answer.get(profile.text)
     if received is not None:
         return one_text(received)
     if answer.is_final:
         return b""
     raise BadTensor(f"sent a response without {profile.text}")
-
-
-def _reason(answer: Answer, profile: GeneratorProfile) -> Reason | None:
-    received = answer.tensors.get(profile.reason)
-    if received is None:
-        return None
-    try:
-        return _REASONS.get(one_text(received))  # "None" until the last one
-    except BadTensor:
-        return None
 
 
 def _sampling(request: GenerateRequest | CompletionRequest, stops: list[str]) -> dict[str, object]:

@@ -52,7 +52,7 @@ async def probe_embedder(
     try:
         inference = Inference(inputs=(texts(profile.texts, ["dimension"], (1, 1)),), outputs=(profile.vectors,))
         answer = await channel.infer(inference, Deadline.after(seconds))
-        received = answer.tensors.get(profile.vectors)
+        received = answer.get(profile.vectors)
         if received is None:
             raise BadOutput(f"{endpoint.name} gave no {profile.vectors}; check that it is for embeddings.")
         return rows(received, 1).shape[1]

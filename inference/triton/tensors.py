@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,11 @@ class Tensor:
     """Little-endian, in rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What came, of which nothing is checked yet."""
+class Received(NamedTuple):
+    """What came, of which nothing is checked yet. A tuple, as it is made for each piece of an answer."""
 
     datatype: str
-    shape: tuple[int, ...]
+    shape: Sequence[int]
     data: bytes
 
 
@@ -85,7 +84,7 @@ def rows(received: Received, count: int) -> NDArray[np.float32]:
 
     :raises BadTensor:
     """
-    shape = received.shape
+    shape = tuple(received.shape)
     if received.datatype != "FP32" or len(shape) != 2 or min(shape) < 1:
         raise BadTensor("sent something that is no table of numbers of 32 bits")
     if shape[0] != count:
