@@ -26,6 +26,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
+from inference.ports import CompletionRequest, Finished, Usage
+from inference.triton.embedder import TritonEmbedder
+from inference.triton.endpoint import TritonEndpoint
+from inference.triton.generator import TritonGenerator
 from inference.triton.profiles import EMBEDDER, TENSORRT_LLM, VLLM, GeneratorProfile
 from inference.tritonserver.launch import TritonServer
 from retrieval.embedding.minilm import FOLDER, MiniLM
@@ -279,6 +283,17 @@ async def test_answers_take_turns_stop_and_are_cancelled(tiny: Path, tmp_path: P
         assert "".join(piece["text_output"] for piece in stopped) == "ö"
         assert stopped[-1]["finish_reason"] == "stop"
 
+        # By Assay's own client.
+        endpoint = TritonEndpoint(url=f"grpc://127.0.0.1:{server.grpc}", model="code_llm_cpu")
+        generator = TritonGenerator(endpoint)
+        finished: list[Finished] = []
+        request = CompletionRequest(prompt=pop, max_tokens=24, stop=("x",))
+        own = [piece async for piece in generator.complete(request, on_finish=finished.append)]
+        await generator.close()
+        assert "".join(own) == f"ö{pop}" * 4
+        assert len(own) > 1
+        assert [(each.reason, each.usage) for each in finished] == [("length", Usage(prompt=4, completion=24))]
+
         # A second answer begins, and ends, while the first one is on its way.
         long = code.stream(pop, {"temperature": 0, "max_tokens": 1_500})
         await anext(long)
@@ -333,6 +348,11 @@ async def test_the_served_embedder_gives_the_vectors_of_the_local_one(tmp_path: 
             return (await client.infer("embedder", [tensor], client_timeout=30)).as_numpy(EMBEDDER.vectors)
 
         np.testing.assert_allclose(await embed(TEXTS), expected, atol=1e-5)
+        # By Assay's own client.
+        endpoint = TritonEndpoint(url=f"grpc://127.0.0.1:{server.grpc}", model="embedder")
+        embedder = TritonEmbedder(endpoint, revision="1", dimension=384)
+        np.testing.assert_allclose(await embedder.embed(TEXTS), expected, atol=1e-5)
+        await embedder.close()
         # What others ask at the same time changes nothing.
         many = await asyncio.gather(*(embed(TEXTS) for _ in range(8)), *(embed(["x" * at]) for at in range(1, 9)))
         for vectors in many[:8]:
@@ -374,6 +394,13 @@ async def test_the_name_for_tensorrt_llm_passes_a_stream_on(tmp_path: Path) -> N
         call.cancel()
         await client.close()
         assert found == ["hello0", "hello1", "hello2"]
+        endpoint = TritonEndpoint(
+            url=f"grpc://127.0.0.1:{server.grpc}", model="code_llm_trtllm", profile="tensorrt_llm"
+        )
+        generator = TritonGenerator(endpoint)
+        request = CompletionRequest(prompt="hi", max_tokens=2, stop=("x", "y"))
+        assert [piece async for piece in generator.complete(request)] == ["hi0", "hi1"]
+        await generator.close()
 
 
 STAND_IN = """
