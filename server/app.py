@@ -19,6 +19,7 @@ from server.client import ClientSupport
 from server.decode import strict_converter
 from server.features import (
     cancel,
+    chat,
     code_action,
     code_lens,
     completion,
@@ -121,6 +122,13 @@ def _add_features(server: AssayServer) -> None:
     server.feature(explain.METHOD)(explain.explain)
     server.feature(receipts.METHOD)(receipts.receipt)
     server.feature(index.SEARCH)(index.search)
+    server.feature(chat.CREATE)(chat.create)
+    server.feature(chat.TURN)(chat.turn)
+    server.feature(chat.DESTROY)(chat.destroy)
+    server.feature(chat.LIST)(chat.list_conversations)
+    server.feature(chat.HISTORY)(chat.history)
+    server.feature(chat.COMMANDS)(chat.commands)
+    server.feature(chat.CHIPS)(chat.chips)
     server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(index.did_save)
     server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)(index.did_change_watched_files)
     server.command(fix.FIX_PROBLEM)(fix.fix_problem)

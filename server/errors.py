@@ -14,6 +14,7 @@ import logging
 
 from pygls.exceptions import JsonRpcException
 
+from assist.chat.errors import ChatError
 from inference.errors import InferenceError
 from sandbox.errors import SandboxError
 from server.log import log_failure
@@ -50,7 +51,7 @@ class NothingRuns(CommandError):
     """Whatever is asked for, the grade is `unverified`."""
 
 
-EXPECTED = (CommandError, WorkspaceError, SandboxError, InferenceError)
+EXPECTED = (CommandError, ChatError, WorkspaceError, SandboxError, InferenceError)
 """Failures whose message is written for the user."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ from retrieval.question import Question
 if TYPE_CHECKING:
     from retrieval.host.client import IndexClient
 
+_SETTLE_SECONDS = 3.0
+"""For an index that is being made; what it lacks after that is said as a note."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexFinder:
@@ -19,6 +24,7 @@ class IndexFinder:
 
     async def find(self, query: str, *, limit: int, prefix: str = "") -> Found:
         try:
+            await self._caught_up()
             answer = await self.client.search(Question(text=query, limit=limit, path_prefix=prefix))
         except RetrievalError as error:
             return Found(notes=(str(error),))
@@ -36,9 +42,16 @@ class IndexFinder:
         )
         return Found(places=places, notes=answer.notes)
 
+    async def _caught_up(self) -> None:
+        """Whoever asks right after a folder was opened waits a little rather than finding nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self.client.settled()
+
     async def defined(self, name: str) -> Found:
         """By the simple name, or by a part of the qualified one: `Cart.total` is `Shop.Cart.total`."""
         try:
+            await self._caught_up()
             found = await self.client.definitions([name.rpartition(".")[2]])
         except RetrievalError as error:
             return Found(notes=(str(error),))

@@ -33,6 +33,7 @@ from workspace.root import find_root, relative_path
 if TYPE_CHECKING:
     from retrieval.host.client import IndexClient
     from sandbox.ports import Isolation
+    from server.chatting import Chatting
     from server.completing import Completing
     from server.targets import Targets
 
@@ -81,6 +82,7 @@ class Session:
     explanations: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """What `assay/explain` says of the last completion, answer or action: by kind, the newest last."""
     _completing: Completing | None = None
+    _chatting: Chatting | None = None
     _indexes: Indexes | None = None
     _runners: runtime.Runners | None = None
     _models: runtime.KeptModels | None = None
@@ -185,6 +187,19 @@ class Session:
     def known_completing(self) -> Completing | None:
         """None before the first completion was asked for."""
         return self._completing
+
+    @property
+    def chatting(self) -> Chatting:
+        if self._chatting is None:
+            from server.chatting import Chatting
+
+            self._chatting = Chatting(self.configuration.env)
+        return self._chatting
+
+    @property
+    def known_chatting(self) -> Chatting | None:
+        """None before the first conversation."""
+        return self._chatting
 
     def explain(self, kind: str, explanation: dict[str, Any]) -> None:
         """Keep how the last answer of a kind came about."""

@@ -156,7 +156,7 @@ class _Turn:
         if changes is not None and not changes.edit.changes:
             text = changes.problem or _NOTHING_CHANGED["commit" if self._is("commit") else "review"]
             yield Delta(text=text)
-            yield await self._end(text, "no_backend" if self.means.generator is None else "answered", shown)
+            yield await self._end(text, "no_backend" if self.means.generator is None else "answered")
             return
         async with aclosing(self._answer(files, shown, gatherer.found.selection, changes)) as events:
             async for event in events:
@@ -286,7 +286,7 @@ class _Turn:
         if invented := sorted({number for number in speech.cited if shown.numbered(number) is None}):
             names = ", ".join(f"[{number}]" for number in invented[:5])
             self.notes.append(f"The answer names sources that it was not given: {names}.")
-        yield await self._end(text + tail, reason, shown, cited=_existing(speech, shown), raw=speech.raw)
+        yield await self._end(text + tail, reason, cited=_existing(speech, shown), raw=speech.raw)
 
     async def _without_model(
         self, shown: Shown, why: str, reason: Reason, changes: Changes | None
@@ -302,7 +302,7 @@ class _Turn:
         cited = [] if self._is("commit") or self.receipt.topic == "talk" else [s.citation for s in shown.sources]
         for citation in cited:
             yield Cited(citation=citation)
-        yield await self._end(text, reason, shown, cited=cited)
+        yield await self._end(text, reason, cited=cited)
 
     async def _fix(self) -> AsyncGenerator[Event, None]:
         if self.means.fix is None:
@@ -312,13 +312,12 @@ class _Turn:
             text = safe(clean(await self.means.fix()))
         self.receipt = ContextReceipt(topic="write")
         yield Delta(text=text)
-        yield await self._end(text, "acted", None)
+        yield await self._end(text, "acted")
 
-    async def _end(
-        self, text: str, reason: Reason, shown: Shown | None, *, cited: list[Citation] | None = None, raw: str = ""
-    ) -> Answered:
+    async def _end(self, text: str, reason: Reason, *, cited: list[Citation] | None = None, raw: str = "") -> Answered:
         """The conversation with this turn. Each range is looked at again: it may have changed since it was shown."""
-        citations = tuple([await self._checked(each) for each in cited or ()]) if shown is not None else ()
+        files = self.means.files_now() if self.means.files_now is not None and cited else None
+        citations = [dataclasses.replace(each, is_current=await is_current(each, files)) for each in cited or ()]
         earlier = self.conversation.turns
         now = self.means.clock()
         turn = Turn(
@@ -326,7 +325,7 @@ class _Turn:
             question=self.question,
             text=redact(text),
             command=self.command.name if self.command else "",
-            citations=citations,
+            citations=tuple(citations),
             blocks=read_code(redact(raw)),
             receipt=dataclasses.replace(
                 self.receipt, notes=tuple(self.notes), turns=len(unsummarised(self.conversation))
@@ -339,9 +338,6 @@ class _Turn:
         return Answered(
             conversation=dataclasses.replace(self.conversation, title=title, updated=now, turns=(*earlier, turn))
         )
-
-    async def _checked(self, citation: Citation) -> Citation:
-        return dataclasses.replace(citation, is_current=await is_current(citation, self.means.files_now))
 
     # ---- the prompt
 
@@ -386,12 +382,12 @@ class _Turn:
         return self.command is not None and not self.command.is_custom and self.command.name == name
 
 
-async def is_current(citation: Citation, files: Callable[[], Files] | None) -> bool:
+async def is_current(citation: Citation, files: Files | None) -> bool:
     """Whether the lines of a citation are what they were when the model was shown them."""
     if files is None:
         return False
     try:
-        file = await asyncio.to_thread(files().read, citation.path)
+        file = await asyncio.to_thread(files.read, citation.path)
     except Refused:
         return False
     return digest_of(file.text, citation.start_line, citation.end_line) == citation.digest

@@ -15,11 +15,16 @@ CANCEL = "assay.cancel"
 
 
 async def cancel(ls: AssayServer, params: lsp.ExecuteCommandParams) -> dict[str, Any]:
-    """`{uri}` for the commands of that document's workspace, `{}` for all; how many were cancelled."""
+    """`{uri}` for the commands of that document's workspace, `{}` for all and for answers; how many were cancelled."""
     arguments = read_arguments(params)
     root = ls.session.place_of(arguments.uri).root if arguments.uri else None
-    return {"cancelled": ls.session.work.cancel(root=root)}
+    cancelled = ls.session.work.cancel(root=root)
+    if root is None and (chatting := ls.session.known_chatting) is not None:
+        cancelled += chatting.cancel()
+    return {"cancelled": cancelled}
 
 
 def progress_cancelled(ls: AssayServer, params: lsp.WorkDoneProgressCancelParams) -> None:
     ls.session.work.cancel(token=params.token)
+    if (chatting := ls.session.known_chatting) is not None:
+        chatting.cancel(params.token)

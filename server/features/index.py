@@ -59,7 +59,7 @@ async def search(ls: AssayServer, params: Any) -> dict[str, Any]:
     seconds = 0.0
     for root in roots:
         try:
-            answer = await _client(ls, root).search(question)
+            answer = await client_of(ls, root).search(question)
         except RetrievalError as error:
             notes.append(str(error))
             continue
@@ -127,7 +127,7 @@ async def _follow(ls: AssayServer, root: Path) -> None:
     """Wait for an index to catch up, with a progress bar when that takes a while."""
     from retrieval.errors import RetrievalError
 
-    client = _client(ls, root)
+    client = client_of(ls, root)
     ready = asyncio.create_task(client.settled())
     try:
         await asyncio.wait({ready}, timeout=_SHOW_AFTER)
@@ -244,7 +244,8 @@ def _indexes(ls: AssayServer) -> Indexes:
     return ls.session.indexes(lambda: _progressed(ls))
 
 
-def _client(ls: AssayServer, root: Path) -> IndexClient:
+def client_of(ls: AssayServer, root: Path) -> IndexClient:
+    """The connection to a folder's index, made when something is asked."""
     return _indexes(ls).get(root, ls.session.settings)
 
 
