@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -67,6 +68,11 @@ class Models:
         self._dialect: Dialect | None = None
         self._finding: asyncio.Task[None] | None = None
         self._observing = Observing(settings.observe, env)
+
+    @property
+    def prompts(self) -> Path | None:
+        """A folder of the person's own prompts."""
+        return Path(self._settings.prompts).expanduser() if self._settings.prompts else None
 
     async def start(self) -> None:
         """Let metrics be read, where the settings say."""

@@ -51,7 +51,7 @@ def make_proposers(models: Models, runner: Runner, project: Project) -> list[Pro
     if (generator := models.chat()) is not None:
         from assist.model import ModelProposer
 
-        proposers.append(ModelProposer(generator, project))
+        proposers.append(ModelProposer(generator, project, models.prompts))
     proposers.append(SearchRepair(runner, project))
     return proposers
 

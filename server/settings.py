@@ -112,6 +112,8 @@ class Settings:
     tests: TestSettings = field(default_factory=TestSettings)
     models: tuple[ModelSettings, ...] = ()
     """In the order they were named."""
+    prompts: str = ""
+    """A folder of prompts that replace those that come along: docs/prompts.md."""
     cache: CacheSettings = field(default_factory=CacheSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     index: IndexSettings = field(default_factory=IndexSettings)

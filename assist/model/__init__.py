@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 from assist.model.context import Context, gather
 from assist.model.parse import MAX_ANSWER, read_edit
-from assist.model.prompt import render
 from assist.observation import Observation
 from assist.ports import Attempt, Progress
 from assist.task import Candidate, Task
 from inference.errors import BadOutput, InferenceError
 from inference.ports import GenerateRequest, Generator, Message
+from inference.prompts.files import BadPrompt, part
 from workspace.edit import Edit
 from workspace.project import Project
 
@@ -25,9 +26,11 @@ _SHOWN_AGAIN = 4000  # characters of an answer that could not be used
 class ModelProposer:
     """Offers one edit for each call, so that the next prompt can carry what came of the last."""
 
-    def __init__(self, generator: Generator, project: Project) -> None:
+    def __init__(self, generator: Generator, project: Project, prompts: Path | None = None) -> None:
+        """:param prompts: a folder of a person's own, see `inference.prompts.files`."""
         self._generator = generator
         self._project = project
+        self._prompts = prompts
         self._offered = 0
 
     @property
@@ -42,7 +45,11 @@ class ModelProposer:
         self, task: Task, observation: Observation, failed: Sequence[Attempt], progress: Progress
     ) -> AsyncGenerator[Candidate, None]:
         own = [attempt for attempt in failed if attempt.candidate.origin == self.name]
-        context = gather(task, observation, own or failed, self._project)
+        try:
+            context = gather(task, observation, own or failed, self._project, self._prompts)
+        except BadPrompt as error:
+            progress(f"no model is asked: {error}")
+            return
         progress(f"asking {self._generator.model}" + (" again, with what went wrong" if failed else ""))
         edit = await self._ask(context, progress)
         if edit is not None:
@@ -50,10 +57,7 @@ class ModelProposer:
             yield Candidate(edit=edit, origin=self.name, context=context.shown)
 
     async def _ask(self, context: Context, progress: Progress) -> Edit | None:
-        messages = [
-            Message(role="system", content=render("system")),
-            Message(role="user", content=context.prompt),
-        ]
+        messages = list(context.messages)
         for _ in range(_ANSWERS):
             request = GenerateRequest(messages=tuple(messages), max_tokens=_MAX_TOKENS, seconds=_SECONDS)
             answer = ""
@@ -63,9 +67,9 @@ class ModelProposer:
             except BadOutput as error:
                 progress(f"an answer of {self._generator.model} could not be used: {error}")
                 messages = [
-                    *messages[:2],
+                    *context.messages,
                     Message(role="assistant", content=answer[:_SHOWN_AGAIN]),
-                    Message(role="user", content=render("refused", reason=str(error))),
+                    Message(role="user", content=part("refused", folder=self._prompts, reason=str(error))),
                 ]
             except InferenceError as error:
                 progress(str(error))

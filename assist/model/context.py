@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from assist.model.prompt import render
 from assist.observation import Observation, ObservedTest
 from assist.ports import Attempt
 from assist.repair.localise import ochiai
 from assist.repair.scope import enclosing_in
 from assist.repair.source import parse
 from assist.task import Task
+from inference.ports import Message
+from inference.prompts.files import part, prompt
 from sandbox.receipt import Receipt
 from workspace.edit import unified_diff
 from workspace.policy import Purpose
@@ -34,27 +36,43 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    prompt: str
+    messages: tuple[Message, ...]
+    """What the model is told, and what it is asked; secrets are redacted."""
     paths: tuple[str, ...]
     """The files whose code is shown, the tests' not included."""
     shown: tuple[str, ...]
     """Every file something of is shown, for the receipt."""
 
 
-def gather(task: Task, observation: Observation, failed: Sequence[Attempt], project: Project) -> Context:
-    """The prompt for a task. Files that may not be read by a model are left out, whatever they would explain."""
+def gather(
+    task: Task,
+    observation: Observation,
+    failed: Sequence[Attempt],
+    project: Project,
+    prompts: Path | None = None,
+) -> Context:
+    """The prompt for a task. Files that may not be read by a model are left out, whatever they would explain.
+
+    :param prompts: a folder of a person's own, see `inference.prompts.files`.
+    :raises BadPrompt: one of those cannot be used.
+    """
     targets = observation.targets[:_TESTS]
     code = _code(task, observation, project)
-    tests = [_test(test, project) for test in targets]
-    text = render(
-        "task",
+    tests = [_test(test, project, prompts) for test in targets]
+    messages = prompt("fix", folder=prompts).messages(
         request=_request(task, observation),
         tests="\n".join(tests),
-        code="\n".join(render("file", path=path, source=source.rstrip()) for path, source in code.items()),
-        attempts="\n".join(_attempt(attempt) for attempt in failed[-_ATTEMPTS:]),
+        code="\n".join(
+            part("file", folder=prompts, path=path, source=source.rstrip()) for path, source in code.items()
+        ),
+        attempts="\n".join(_attempt(attempt, prompts) for attempt in failed[-_ATTEMPTS:]),
     )
     test_files = [test.path for test in targets if _may_show(project, test.path)]
-    return Context(prompt=redact(text), paths=tuple(code), shown=tuple(dict.fromkeys([*code, *test_files])))
+    return Context(
+        messages=tuple(Message(role=each.role, content=redact(each.content)) for each in messages),
+        paths=tuple(code),
+        shown=tuple(dict.fromkeys([*code, *test_files])),
+    )
 
 
 def _request(task: Task, observation: Observation) -> str:
@@ -66,7 +84,7 @@ def _request(task: Task, observation: Observation) -> str:
     return f"Make these {len(observation.targets)} tests pass."
 
 
-def _test(test: ObservedTest, project: Project) -> str:
+def _test(test: ObservedTest, project: Project, prompts: Path | None) -> str:
     source = ""
     if _may_show(project, test.path):
         text = (project.read(test.path) or b"").decode("utf-8", "replace")
@@ -75,7 +93,9 @@ def _test(test: ObservedTest, project: Project) -> str:
         lines = text.split("\n")
         source = "\n".join(lines[cases[0].line : cases[0].end_line + 1]) if cases else text
     output = test.failure.text or test.failure.message if test.failure else ""
-    return render("test", id=test.id, source=_cut(source, _TEST_SOURCE), output=_cut_front(output, _OUTPUT))
+    return part(
+        "test", folder=prompts, id=test.id, source=_cut(source, _TEST_SOURCE), output=_cut_front(output, _OUTPUT)
+    )
 
 
 def _code(task: Task, observation: Observation, project: Project) -> dict[str, str]:
@@ -92,10 +112,10 @@ def _code(task: Task, observation: Observation, project: Project) -> dict[str, s
         if content is None:
             continue
         text = content.decode("utf-8", "replace")
-        part = text if len(text) <= min(_WHOLE_FILE, left) else _functions(path, content, suspicion[path], left)
-        if part:
-            found[path] = part
-            left -= len(part)
+        shown = text if len(text) <= min(_WHOLE_FILE, left) else _functions(path, content, suspicion[path], left)
+        if shown:
+            found[path] = shown
+            left -= len(shown)
     return found
 
 
@@ -127,10 +147,11 @@ def _apart(spans: Iterable[range]) -> list[range]:
     return kept
 
 
-def _attempt(attempt: Attempt) -> str:
+def _attempt(attempt: Attempt, prompts: Path | None) -> str:
     receipt = attempt.receipt
-    return render(
+    return part(
         "attempt",
+        folder=prompts,
         diff=_cut(unified_diff(attempt.candidate.edit), _DIFF),
         reason=receipt.reason,
         output=_cut_front(failure_text(receipt), _OUTPUT),

@@ -22,6 +22,7 @@ from inference.openai.endpoint import OpenAIEndpoint
 from inference.openai.failures import clean, refusal
 from inference.openai.http import Connection
 from inference.ports import CallHeaders, CompletionRequest, Finished, GenerateRequest, OnFinish, Reason, Usage
+from inference.prompts.inert import made_inert
 from inference.stops import StopFilter
 
 _MAX_STOPS = 4  # that OpenAI takes; all of them are minded here in any case
@@ -67,7 +68,8 @@ class OpenAIGenerator:
     async def stream(self, request: GenerateRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
         """The model's answer to messages."""
         body = self._body(request.max_tokens, request.temperature, request.stop)
-        body["messages"] = [{"role": message.role, "content": message.content} for message in request.messages]
+        # Servers take the text of a special token in a message for the token, which would end it.
+        body["messages"] = [{"role": each.role, "content": made_inert(each.content)} for each in request.messages]
         limits = _limits(request.seconds, request.stop, request.max_tokens)
         url = f"{self._endpoint.base}/chat/completions"
         async with aclosing(self._answer(url, body, chat_delta, limits, on_finish)) as pieces:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from assist.model.context import gather
-from assist.model.prompt import render
 from assist.observation import Failure, Observation, ObservedTest
 from assist.ports import Attempt
 from assist.task import Candidate, Task
+from inference.prompts.files import part
 from sandbox.receipt import Grade, Receipt, Step, TestOutcome
 from tests.assist.workshop import edit_of
 from workspace.project import Project
@@ -43,18 +43,20 @@ def task(project: Project, **more: object) -> Task:
 def test_shows_the_test_its_output_and_the_code(project: Make) -> None:
     made = project(FILES)
     context = gather(task(made), seen(), (), made)
-    assert "Make test_shop.py::test_total pass." in context.prompt
-    assert "assert total([2]) == 2" in context.prompt
-    assert "def test_other" not in context.prompt
-    assert "assert 3 == 2" in context.prompt
-    assert "return sum(prices) + 1" in context.prompt
+    assert "Make test_shop.py::test_total pass." in context.messages[-1].content
+    assert "assert total([2]) == 2" in context.messages[-1].content
+    assert "def test_other" not in context.messages[-1].content
+    assert "assert 3 == 2" in context.messages[-1].content
+    assert "return sum(prices) + 1" in context.messages[-1].content
     assert context.paths == ("shop.py",)
     assert context.shown == ("shop.py", "test_shop.py")
 
 
 def test_secrets_are_replaced_and_ignored_files_left_out(project: Make) -> None:
     made = project(FILES)
-    prompt = gather(task(made), seen(output="token=ghp_0123456789abcdefghijABCDEFGHIJ012345"), (), made).prompt
+    prompt = (
+        gather(task(made), seen(output="token=ghp_0123456789abcdefghijABCDEFGHIJ012345"), (), made).messages[-1].content
+    )
     assert "ghp_0123" not in prompt
     assert "redacted" in prompt
     assert "hidden" not in prompt
@@ -66,8 +68,8 @@ def test_sizes_are_bounded(project: Make) -> None:
     made = project(FILES | {"long.py": long, "test_shop.py": FILES["test_shop.py"] + "    x = 1\n" * 9000})
     lines = {"long.py": set(range(1, 8001)), "shop.py": {4}}
     context = gather(task(made), seen(output="x" * 1_000_000, lines=lines), (), made)
-    assert len(context.prompt) < 60_000
-    assert "def f1(x):" in context.prompt
+    assert len(context.messages[-1].content) < 60_000
+    assert "def f1(x):" in context.messages[-1].content
 
 
 def test_an_attempt_is_shown_with_what_came_of_it(project: Make) -> None:
@@ -89,7 +91,7 @@ def test_an_attempt_is_shown_with_what_came_of_it(project: Make) -> None:
         log="E  assert 1 == 2",
     )
     attempt = Attempt(candidate=Candidate(edit=edit, origin="model:x"), receipt=receipt)
-    prompt = gather(task(made), seen(), [attempt], made).prompt
+    prompt = gather(task(made), seen(), [attempt], made).messages[-1].content
     assert "An earlier edit was tried" in prompt
     assert "-    return sum(prices) + 1\n+    return sum(prices) - 1" in prompt
     assert "test_total still fails." in prompt
@@ -100,11 +102,11 @@ def test_an_attempt_is_shown_with_what_came_of_it(project: Make) -> None:
 def test_a_problem_is_named_where_no_test_fails(project: Make) -> None:
     made = project(FILES)
     asked = task(made, kind="fix_problem", path="shop.py", line=3, message="adds one too many")
-    prompt = gather(asked, Observation(tests=()), (), made).prompt
+    prompt = gather(asked, Observation(tests=()), (), made).messages[-1].content
     assert "Fix this problem in shop.py, line 4: adds one too many" in prompt
     assert "return sum(prices) + 1" in prompt
 
 
 def test_what_looks_like_a_place_in_a_value_stays(project: Make) -> None:
     del project
-    assert "{{source}} {{path}}" in render("file", path="a.py", source="{{source}} {{path}}")
+    assert "{{source}} {{path}}" in part("file", path="a.py", source="{{source}} {{path}}")

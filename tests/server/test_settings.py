@@ -152,6 +152,7 @@ def test_every_key_has_an_environment_variable(tmp_path: Path) -> None:
         "budget.tries": ("2", 2),
         "tests.globs": ("a*.py", ("a*.py",)),
         "tests.selection": ("t1" + os.pathsep + "t2", ("t1", "t2")),
+        "prompts": ("/prompts", "/prompts"),
         "cache.answers": ("off", "off"),
         "cache.days": ("0.5", 0.5),
         "cache.memory_mb": ("8", 8),
