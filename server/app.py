@@ -20,6 +20,7 @@ from server.decode import strict_converter
 from server.features import (
     cancel,
     chat,
+    chat_apply,
     code_action,
     code_lens,
     completion,
@@ -129,6 +130,7 @@ def _add_features(server: AssayServer) -> None:
     server.feature(chat.HISTORY)(chat.history)
     server.feature(chat.COMMANDS)(chat.commands)
     server.feature(chat.CHIPS)(chat.chips)
+    server.feature(chat_apply.APPLY)(chat_apply.apply)
     server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(index.did_save)
     server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)(index.did_change_watched_files)
     server.command(fix.FIX_PROBLEM)(fix.fix_problem)
