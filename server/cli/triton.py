@@ -114,16 +114,15 @@ def settings_for(state: State) -> list[str]:
     """Lines of the user's settings, in TOML, that point Assay at this server."""
     lines: list[str] = []
     for model in state.models:
-        name, roles = ("code", '["chat", "complete"]') if model == CODE_MODEL else ("embedder", '["embed"]')
-        lines += [
-            *([""] if lines else []),
-            f"[models.{name}]",
-            'backend = "triton"',
-            f'url = "grpc://127.0.0.1:{state.grpc}"',
-            f'model = "{model}"',
-            f"roles = {roles}",
-        ]
-    return lines
+        address = [f'url = "grpc://127.0.0.1:{state.grpc}"', f'model = "{model}"']
+        if model == CODE_MODEL:
+            tokenizer = json.dumps(state.model_dir)  # TOML's basic strings are escaped as JSON's
+            family = '# family = "qwen-coder"  # the model\'s form of fill-in-the-middle, by its name in docs/fim.md'
+            lines += ["[models.code]", 'backend = "triton"', *address, f"tokenizer = {tokenizer}", family, ""]
+        else:
+            lines += ["[models.vectors]", 'backend = "triton"', *address, 'roles = ["embed"]', ""]
+            lines += ["[index]", 'embedder = "vectors"', ""]
+    return lines[:-1]
 
 
 async def _status(place: Place, as_json: bool) -> list[str]:

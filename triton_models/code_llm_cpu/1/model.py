@@ -81,6 +81,7 @@ class Sink:
         self._end(pb_utils.TritonError("Request was cancelled", pb_utils.TritonError.CANCELLED))
 
     def fail(self, message, code=None):
+        pb_utils.Logger.log_warn(f"[code_llm_cpu] refused or failed: {message}")
         # The module gets its classes when the model is initialized, after this was read.
         self._end(pb_utils.TritonError(message, pb_utils.TritonError.INTERNAL if code is None else code))
 
