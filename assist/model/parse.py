@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from assist.repair.source import Source, parse
 from inference.errors import BadOutput
@@ -14,7 +16,6 @@ from sandbox.patch import why_untouchable
 from workspace.edit import Edit, FileChange
 from workspace.errors import OutsideWorkspace
 from workspace.policy import Purpose
-from workspace.project import Project
 from workspace.root import relative_path
 from workspace.tests import is_test_path, is_test_support
 from workspace.walk import why_not
@@ -53,9 +54,22 @@ class WholeDefinitions:
 Block = SearchReplace | WholeDefinitions
 
 
-def read_edit(answer: str, project: Project, shown: Sequence[str]) -> Edit:
+class Tree(Protocol):
+    """Files as the user sees them: a `Project`, or a single document."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def files(self) -> Collection[str]: ...
+
+    def read(self, path: str) -> bytes | None: ...
+
+
+def read_edit(answer: str, project: Tree, shown: Sequence[str], *, only: Sequence[str] = ()) -> Edit:
     """The edit an answer describes. `shown` are the paths that the prompt showed.
 
+    :param only: the files that may be changed, tests among them if they are named; empty is all but tests.
     :raises BadOutput: when it describes none, or one that does not fit, is ambiguous, too large, or reaches for
         what an edit may not touch; the message says why.
     """
@@ -70,7 +84,7 @@ def read_edit(answer: str, project: Project, shown: Sequence[str]) -> Edit:
     after: dict[str, str] = {}
     added = 0
     for block in blocks:
-        path = _path_of(block, project, shown)
+        path = _path_of(block, project, shown, only)
         if path not in before:
             before[path] = project.read(path)
             after[path] = _decoded(path, before[path])
@@ -143,8 +157,10 @@ def _as_path(line: str) -> str:
     return text if re.fullmatch(r"[^\s:*?\"<>|`]+\.\w{1,8}", text) else ""
 
 
-def _path_of(block: Block, project: Project, shown: Sequence[str]) -> str:
+def _path_of(block: Block, project: Tree, shown: Sequence[str], only: Sequence[str]) -> str:
     """The file a block means, relative to the root."""
+    if not block.path and len(only) == 1:
+        return only[0]
     if not block.path:
         return _only_fit(block, project, shown)
     if len(block.path) > _MAX_PATH or not block.path.isprintable() or "\\" in block.path:
@@ -155,7 +171,9 @@ def _path_of(block: Block, project: Project, shown: Sequence[str]) -> str:
         path = relative_path(project.root, block.path)
     except OutsideWorkspace as error:
         raise BadOutput(f"{block.path} leads out of the workspace.") from error
-    if is_test_path(path) or is_test_support(path):
+    if only and path not in only:
+        raise BadOutput(f"{path} is not what was to be changed; only {' and '.join(only)} may be.")
+    if not only and (is_test_path(path) or is_test_support(path)):
         raise BadOutput(f"{path} belongs to the tests, and those are not to be changed.")
     reason = why_untouchable(path)
     if reason is None and (refused := why_not(project.root, path, Purpose.READ)) is not None:
@@ -167,7 +185,7 @@ def _path_of(block: Block, project: Project, shown: Sequence[str]) -> str:
     return path
 
 
-def _only_fit(block: Block, project: Project, shown: Sequence[str]) -> str:
+def _only_fit(block: Block, project: Tree, shown: Sequence[str]) -> str:
     """Without a path, a block has to fit exactly one of the files that were shown."""
     fits: list[str] = []
     for path in shown:
