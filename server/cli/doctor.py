@@ -20,6 +20,7 @@ from server.cli.answer import NOT_REACHED, REACHED, Answer
 from server.cli.checks import Check, folder_check
 from server.cli.console import run_command
 from server.cli.doctor_index import check_index
+from server.cli.doctor_models import check_models
 from server.cli.opening import project_at
 from server.configuration import Configuration, config_file, state_folder
 from server.runtime import start_runner
@@ -81,6 +82,8 @@ async def _examine(path: Path, progress: Progress) -> Answer:
             checks.append(await look(patient))
         progress("checking the index")
         checks += await check_index(patient.settings)
+        progress("asking the models")
+        checks += await check_models(patient.settings)
     finally:
         await patient.runner.close()
     broken = [check for check in checks if check.status == "failed"]

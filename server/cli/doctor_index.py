@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from retrieval.chunking.grammars import missing_grammars
 from retrieval.errors import RetrievalError
 from server.cli.checks import Check, folder_check
 from server.configuration import cache_folder
+from server.model_settings import ModelSettings
 from server.settings import IndexSettings, Settings
 
 
@@ -19,7 +22,7 @@ async def check_index(settings: Settings) -> list[Check]:
         advice = "Set index.enabled to on to find code by searching."
         return [Check(name="index", status="warning", detail="turned off in the settings", advice=advice)]
     folder = folder_check("cache folder", cache_folder(os.environ), "ASSAY_CACHE", "indexes")
-    checks = [folder, _grammars(), await _embedder(index)]
+    checks = [folder, _grammars(), await _embedder(index, settings.models)]
     if index.qdrant_url:
         checks.append(await _qdrant(index))
     if index.redis_url:
@@ -35,9 +38,11 @@ def _grammars() -> Check:
     return Check(name="grammars", status="ok", detail="all languages are parsed")
 
 
-async def _embedder(index: IndexSettings) -> Check:
+async def _embedder(index: IndexSettings, models: Sequence[ModelSettings]) -> Check:
     if index.embedder == "none":
         return Check(name="embedder", status="ok", detail="none: code is found by words alone")
+    if index.embedder != "local":
+        return _other_embedder(index.embedder, models)
     from retrieval.embedding.minilm import MiniLM
 
     began = time.perf_counter()
@@ -49,6 +54,17 @@ async def _embedder(index: IndexSettings) -> Check:
         advice = "Install Assay again, or set index.embedder to none: words still find."
         return Check(name="embedder", status="warning", detail=str(error), advice=advice)
     return Check(name="embedder", status="ok", detail=f"{embedder.id} answered in {time.perf_counter() - began:.2f} s")
+
+
+def _other_embedder(name: str, models: Sequence[ModelSettings]) -> Check:
+    """A model of the settings is asked with the other models; of a folder's it is enough to say that it is there."""
+    advice = "Set index.embedder to local, none, onnx:FOLDER, or the name of a model whose roles name embed."
+    kind, _, place = name.partition(":")
+    if kind == "onnx" and (Path(place).expanduser() / "model.onnx").is_file():
+        return Check(name="embedder", status="ok", detail=name)
+    if any(model.name == name and "embed" in model.roles for model in models):
+        return Check(name="embedder", status="ok", detail=f"models.{name}, see there")
+    return Check(name="embedder", status="warning", detail=f"there is no embedder {name}", advice=advice)
 
 
 async def _qdrant(index: IndexSettings) -> Check:
