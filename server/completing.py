@@ -38,6 +38,10 @@ class Completing:
         self._events: list[Event] = []
         session.spawn(self._train(), "training of the gate")
 
+    def get_ready(self) -> None:
+        """Make the model's connection before it is needed."""
+        self._model()
+
     def means(self, hole: Hole, root: Path | None) -> Means:
         """What may be used for a hole.
 

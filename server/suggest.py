@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,17 @@ async def suggest(ls: AssayServer, asked: Asked) -> Suggested:
     except Exception as error:  # noqa: BLE001 - the task owner of what nobody asked to be told about
         log_failure(_logger, "completion", error)
         return _refuse(ls, asked, "error", nothing)
+
+
+async def get_ready(ls: AssayServer) -> None:
+    """Load what the first completion needs, 0.25 s of imports, beside the loop and before it is asked for."""
+    await asyncio.to_thread(_load)
+    ls.session.completing.get_ready()
+
+
+def _load() -> None:
+    for name in ("server.completing", "inference.copying", "inference.openai.generator", "workspace.walk"):
+        import_module(name)
 
 
 async def _complete(ls: AssayServer, asked: Asked, snapshot: Snapshot, root: Path | None, path: str) -> Suggested:

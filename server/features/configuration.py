@@ -14,6 +14,7 @@ from pygls.uris import to_fs_path
 from server.features import index
 from server.features.status import send_rest
 from server.log import set_level
+from server.suggest import get_ready
 
 if TYPE_CHECKING:
     from sandbox.ports import Runner
@@ -38,6 +39,8 @@ async def initialized(ls: AssayServer, _: lsp.InitializedParams) -> None:
         session.configured.set()
     settings = refresh_settings(ls)
     index.open_folders(ls)
+    if settings.complete.enabled == "on":
+        session.spawn(get_ready(ls), "getting ready to complete")
     await ready_runner(ls, settings)
     send_rest(ls)
     await index.register_watchers(ls)
