@@ -29,7 +29,7 @@ help: ## Show this list
 demo: .venv/.made sandbox ## Watch a fault in a real project being found, fixed, tested and shown with its receipt
 	@$(BIN)/assay demo
 
-test: .venv/.made sandbox redis ## Run the tests
+test: .venv/.made sandbox redis triton ## Run the tests
 	@$(BIN)/pytest $(TEST_OPTIONS) $(ARGS)
 
 check: .venv/.made ## Lint, formatting, types, the direction of imports, and the documents
@@ -48,7 +48,16 @@ lock: $(UV) ## Renew the lock files; `make lock UPGRADE=--upgrade` takes newer v
 	echo 'hatchling editables' | tr ' ' '\n' | \
 	  $(UV) pip compile -q $(UPGRADE) $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
 	echo 'uv==$(UV_VERSION)' | $(UV) pip compile -q $(COMPILE) - -o requirements-uv.lock
+	echo 'nvidia-pytriton==0.7.0' | $(UV) pip compile -q $(UPGRADE) $(COMPILE) --no-deps - -o $(SERVED)-server.lock
+	echo '$(MODELS)' | tr ' ' '\n' | $(UV) pip compile -q $(UPGRADE) $(COMPILE) - -o $(SERVED)-models.lock
+	echo '$(MODELS) transformers>=5 torch==2.13.0' | tr ' ' '\n' | \
+	  $(UV) pip compile -q $(UPGRADE) $(COMPILE) -c $(SERVED)-models.lock - -o $(SERVED)-torch.lock
+	echo '$(MODELS) transformers>=5 filelock fsspec jinja2 networkx sympy setuptools typing-extensions' | tr ' ' '\n' | \
+	  $(UV) pip compile -q $(UPGRADE) $(COMPILE) -c $(SERVED)-torch.lock - -o $(SERVED)-transformers.lock
 export UV_CUSTOM_COMPILE_COMMAND := make lock
+# The environment of the models that the local Triton serves, whose Python backend is from before numpy 2.
+SERVED := inference/tritonserver/requirements
+MODELS := numpy<2 onnxruntime>=1.24 tokenizers>=0.22
 COMPILE := --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 clean: ## Take away the environment, the tools and the caches
@@ -70,4 +79,8 @@ sandbox: .venv/.made
 redis:
 	@scripts/get-redis || test -z "$$CI"
 
-.PHONY: help demo test check bench lock clean sandbox redis
+# The tests of what talks to models talk to a real Triton.
+triton: .venv/.made
+	@scripts/get-triton || test -z "$$CI"
+
+.PHONY: help demo test check bench lock clean sandbox redis triton

@@ -296,3 +296,11 @@ def test_an_index_command_without_sense_is_refused_in_one_sentence(assay: Assay,
     said = assay(*arguments, "--json")
     assert said.code == 2
     assert len(json.loads(said.out)["reason"]) > 10
+
+
+def test_a_reader_that_has_enough_sees_no_traceback(assay: Assay) -> None:
+    root = assay.project({f"m{at}.py": f"def function_{at}():\n    return {at}\n" for at in range(40)})
+    reader = f"{assay.command} search {root} function -k 40 --words | head -1"
+    done = subprocess.run(["bash", "-c", reader], capture_output=True, env=assay.env, timeout=280, check=True)
+    assert done.stdout.count(b"\n") == 1
+    assert b"Traceback" not in done.stderr
