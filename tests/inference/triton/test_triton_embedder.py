@@ -47,7 +47,7 @@ async def test_it_is_what_retrieval_asks_for(triton: TritonServer) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-async def test_texts_keep_their_order_over_batches_of_like_length(triton: TritonServer) -> None:
+async def test_texts_keep_their_order_over_batches(triton: TritonServer) -> None:
     texts = [chr(65 + at * 7 % 26) * (1 + at * 37 % 211) for at in range(300)]
     async with embedding(endpoint(triton, "vectors")) as embedder:
         np.testing.assert_allclose(await embedder.embed(texts), expected(*texts), rtol=1e-6)
