@@ -12,6 +12,7 @@ from retrieval.errors import RetrievalError
 from retrieval.question import Question
 
 if TYPE_CHECKING:
+    from retrieval.chunk import Definition
     from retrieval.host.client import IndexClient
 
 _SETTLE_SECONDS = 3.0
@@ -48,6 +49,14 @@ class IndexFinder:
             async with asyncio.timeout(_SETTLE_SECONDS):
                 await self.client.settled()
 
+    async def beginning(self, prefix: str) -> Found:
+        try:
+            await self._caught_up()
+            found = await self.client.beginning(prefix)
+        except RetrievalError as error:
+            return Found(notes=(str(error),))
+        return Found(places=tuple(_place(path, one) for path, one in found))
+
     async def defined(self, name: str) -> Found:
         """By the simple name, or by a part of the qualified one: `Cart.total` is `Shop.Cart.total`."""
         try:
@@ -55,10 +64,8 @@ class IndexFinder:
             found = await self.client.definitions([name.rpartition(".")[2]])
         except RetrievalError as error:
             return Found(notes=(str(error),))
-        return Found(
-            places=tuple(
-                Place(path=path, start_line=one.line, end_line=one.end_line, symbol=one.qualified)
-                for path, one in found
-                if f".{one.qualified}".endswith(f".{name}")
-            )
-        )
+        return Found(places=tuple(_place(path, one) for path, one in found if f".{one.qualified}".endswith(f".{name}")))
+
+
+def _place(path: str, definition: Definition) -> Place:
+    return Place(path=path, start_line=definition.line, end_line=definition.end_line, symbol=definition.qualified)

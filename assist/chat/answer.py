@@ -13,7 +13,7 @@ from assist.chat.ask import ask
 from assist.chat.blocks import read_code
 from assist.chat.chips import read_chips, without_chips
 from assist.chat.classify import classify, read_topic
-from assist.chat.context import Shown, show
+from assist.chat.context import Shown, best_first, show, steady
 from assist.chat.conversation import Citation, ContextReceipt, Conversation, Reason, Topic, Turn, digest_of
 from assist.chat.errors import Refused
 from assist.chat.files import Files, clean
@@ -149,7 +149,8 @@ class _Turn:
         self.notes += dict.fromkeys(gatherer.found.notes)
         read = [] if files is None else files.known()
         budget = int(self.means.context_tokens * min(self.means.context_share, _MAX_SHARE))
-        shown = await asyncio.to_thread(show, gatherer.found.pieces, budget, read)
+        order = best_first if self.means.generator is None or self._is("search") else steady
+        shown = await asyncio.to_thread(show, gatherer.found.pieces, budget, read, order=order)
         self.receipt = ContextReceipt(
             topic=topic, query=query, query_by=by, budget=budget, tokens=shown.tokens, parts=shown.parts
         )
@@ -186,7 +187,7 @@ class _Turn:
         if topic == "talk" or not self.question or self._is("review") or self._is("commit"):
             return "", ""
         turns = self.conversation.turns
-        if not is_follow_up(self.question, turns):
+        if self._is("search") or not is_follow_up(self.question, turns):
             return self.question[:MAX_QUERY], "question"
         if self.means.generator is not None:
             said = "\n\n".join(f"{message.role}: {message.content[:1000]}" for message in messages_of(turns[-2:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assist.chat.conversation import Citation, Part, digest_of
@@ -25,7 +25,7 @@ _SHARES = {
 """The most of what is left of the budget that a kind may take, in the order of service: what a person named before
 what was found for them."""
 _ORDER = ("hit", "folder", "symbol", "file", "git", "focus", "selection", "diagnostics", "terminal")
-"""Of the text: what is alike from turn to turn first, so that a model server's prefix cache has seen it."""
+"""Of the text for a model."""
 _NAMED = frozenset({"selection", "file", "symbol", "git", "diagnostics", "terminal", "focus", "folder"})
 """Cut to what fits rather than left out: somebody asked for them."""
 _SAID = {
@@ -39,6 +39,9 @@ _SAID = {
 _END = re.compile(r"^END[ \t]*$", re.MULTILINE)
 """Would end the passage before we do."""
 _LEAST = 40  # tokens of something that was cut; less says nothing
+
+
+Order = tuple[int, str, float, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,19 @@ def piece_of(
     )
 
 
-def show(pieces: Sequence[Piece], budget: int, files: Sequence[File] = ()) -> Shown:
+def steady(piece: Piece) -> Order:
+    """For a model: what is alike from turn to turn comes first, so that its server has seen the beginning before."""
+    return _ORDER.index(piece.kind), piece.path, piece.start_line, piece.text
+
+
+def best_first(piece: Piece) -> Order:
+    """For a person: what they named, then the best of what was found."""
+    return list(_SHARES).index(piece.kind), "", -piece.score, piece.text
+
+
+def show(
+    pieces: Sequence[Piece], budget: int, files: Sequence[File] = (), *, order: Callable[[Piece], Order] = steady
+) -> Shown:
     """The pieces that fit, numbered.
 
     :param budget: tokens.
@@ -126,7 +141,7 @@ def show(pieces: Sequence[Piece], budget: int, files: Sequence[File] = ()) -> Sh
             cost = tokens_of(_rendered(fitting, 99))
             allowed -= cost
             room -= cost
-    taken.sort(key=lambda p: (_ORDER.index(p.kind), p.path, p.start_line, p.text))
+    taken.sort(key=order)
     return _numbered(taken, left_out)
 
 

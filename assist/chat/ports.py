@@ -31,11 +31,15 @@ class Found:
 
 
 class Finder(Protocol):
-    """Implementations: `server.finder.IndexFinder`. Neither method raises: what goes
+    """Implementations: `server.finder.IndexFinder`. No method raises: what goes
     wrong is a note."""
 
     async def find(self, query: str, *, limit: int, prefix: str = "") -> Found:
         """:param prefix: of the paths that may be found."""
+        ...
+
+    async def beginning(self, prefix: str) -> Found:
+        """Symbols whose simple name begins with a text."""
         ...
 
     async def defined(self, name: str) -> Found:

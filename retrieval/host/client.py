@@ -90,6 +90,11 @@ class IndexClient:
         found = await self.call("definitions", {"names": list(names)})
         return [(path, converter.structure(one, Definition)) for path, one in found]
 
+    async def beginning(self, prefix: str) -> list[tuple[str, Definition]]:
+        """Definitions whose simple name begins with a text, for whoever is typing one."""
+        found = await self.call("beginning", {"prefix": prefix})
+        return [(path, converter.structure(one, Definition)) for path, one in found]
+
     async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """One question to the host; once more to a new host when the old one dies over it.
 

@@ -78,6 +78,11 @@ async def definitions(index: Index, window: str, params: Mapping[str, Any]) -> A
     return [[path, converter.unstructure(found)] for path, found in index.manifest.defined(wanted.names)]
 
 
+async def beginning(index: Index, window: str, params: Mapping[str, Any]) -> Any:
+    found = index.manifest.beginning(str(params["prefix"]))
+    return [[path, converter.unstructure(one)] for path, one in found]
+
+
 async def context(index: Index, window: str, params: Mapping[str, Any]) -> Any:
     need = converter.structure({**params, "window": window}, Need)
     return converter.unstructure(await context_for(index, need))
@@ -97,6 +102,7 @@ METHODS: Mapping[str, Method] = {
     "status": status,
     "migrate": migrate,
     "definitions": definitions,
+    "beginning": beginning,
     "context": context,
     "map": repository_map,
 }

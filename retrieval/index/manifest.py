@@ -161,6 +161,16 @@ class Manifest:
         )
         return tuple((row[0], _definition(row[1:])) for row in rows)
 
+    def beginning(self, prefix: str, limit: int = 50) -> tuple[tuple[str, Definition], ...]:
+        """Definitions whose simple name begins with a text, in whatever case; short names first."""
+        pattern = "".join(f"\\{letter}" if letter in "%_\\" else letter for letter in prefix) + "%"
+        rows = self._read(
+            "SELECT path, name, qualified, kind, line, end_line, signature FROM definitions"
+            " WHERE name LIKE ? ESCAPE '\\' ORDER BY LENGTH(name), name, path, line LIMIT ?",
+            (pattern, limit),
+        )
+        return tuple((row[0], _definition(row[1:])) for row in rows)
+
     def symbols(self) -> tuple[Symbols, ...]:
         """Every file's definitions and references, sorted by path."""
         defined: dict[str, list[Definition]] = {}

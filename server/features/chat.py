@@ -30,7 +30,6 @@ HISTORY = "assay/chat/history"
 COMMANDS = "assay/chat/commands"
 CHIPS = "assay/chat/chips"
 
-_MOST_SYMBOLS = 20
 _LISTING_SECONDS = 5.0  # a list of the workspace's files is as old as this while somebody types a path
 
 
@@ -184,11 +183,8 @@ async def chips(ls: AssayServer, params: Any) -> dict[str, Any]:
         paths = await _listing(ls, root)
     elif root is not None and kind == "symbol" and typed:
         finder = means_for(ls, root, settings, None).finder
-        places = (await finder.find(typed, limit=_MOST_SYMBOLS)).places if finder is not None else ()
-        exact = (await finder.defined(typed)).places if finder is not None else ()
-        wanted = typed.lower()
-        named = {each.symbol: each.path for each in (*exact, *places) if wanted in each.symbol.lower()}
-        symbols = list(named.items())
+        places = (await finder.beginning(typed.rpartition(".")[2])).places if finder is not None else ()
+        symbols = list({each.symbol: each.path for each in places}.items())
     found = complete(prefix, paths=paths, symbols=symbols)
     return {"chips": [{"label": each.label, "detail": each.detail} for each in found]}
 
