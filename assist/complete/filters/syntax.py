@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from assist.complete.lexical import language
 from assist.complete.values import Candidate
 from retrieval.chunking.grammars import CannotParse, parse
-
-if TYPE_CHECKING:
-    from retrieval.chunking.grammars import Node
+from retrieval.chunking.languages import Language
 
 _MOST = 12_000
 """Bytes that are parsed: 3 ms for both parses together."""
@@ -30,11 +26,29 @@ def syntax(candidate: Candidate) -> str | None:
     if len(above) + len(below) + len(text) > _MOST:
         return candidate.text
     try:
-        without = _errors(parse(known, (above + below).encode("utf-8", "replace")))
-        with_it = _errors(parse(known, (above + candidate.text + below).encode("utf-8", "replace")))
+        without = errors_in(known, above + below)
+        with_it = errors_in(known, above + candidate.text + below)
     except CannotParse:
         return candidate.text
     return candidate.text if with_it <= without else None
+
+
+def errors_in(known: Language, text: str) -> int:
+    """Nodes that are errors, or that the parser had to imagine.
+
+    :raises CannotParse: there is no grammar, or it took too long.
+    """
+    root = parse(known, text.encode("utf-8", "replace"))
+    if not root.has_error:
+        return 0
+    waiting, found, seen = [root], 0, 0
+    while waiting and seen < _MOST_NODES:
+        node = waiting.pop()
+        seen += 1
+        if node.type == "ERROR" or node.is_missing:
+            found += 1
+        waiting += [child for child in node.children if child.has_error]
+    return found
 
 
 def _surroundings(before: str, after: str) -> tuple[str, str]:
@@ -58,17 +72,3 @@ def _surroundings(before: str, after: str) -> tuple[str, str]:
             break
         end = after.find("\n", end + 1)
     return before[start:], after if end < 0 else after[: end + 1]
-
-
-def _errors(root: Node) -> int:
-    """Nodes that are errors, or that the parser had to imagine."""
-    if not root.has_error:
-        return 0
-    waiting, found, seen = [root], 0, 0
-    while waiting and seen < _MOST_NODES:
-        node = waiting.pop()
-        seen += 1
-        if node.type == "ERROR" or node.is_missing:
-            found += 1
-        waiting += [child for child in node.children if child.has_error]
-    return found
