@@ -39,6 +39,8 @@ class Client:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
         )
         self._ids = 0
+        self.told: dict[str, Any] = {}
+        """The last notification of each method."""
 
     def send(self, message: Any) -> None:
         assert self._process.stdin is not None
@@ -49,8 +51,9 @@ class Client:
     def request(self, method: str, params: Any) -> Any:
         self._ids += 1
         self.send({"id": self._ids, "method": method, "params": params})
-        while (answer := self._read()).get("id") != self._ids:
-            pass
+        while (answer := self._read()).get("id") != self._ids or "method" in answer:
+            if "method" in answer:
+                self.told[answer["method"]] = answer.get("params")
         return answer
 
     def initialize(self) -> None:

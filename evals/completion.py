@@ -118,8 +118,8 @@ def render(answers: Mapping[str, Sequence[Answer]], about: Mapping[str, str]) ->
         "A hole is cut where the syntax has a seam, and what the whole pipeline shows in it is compared with what",
         "stood there. *Answered* is the share of holes where anything is shown; *right* is the share of the shown that",
         "is the same but for white space around it; *similar* is 1 less the edit distance in shares of the longer",
-        "text, over the shown; *parses* is the share of the shown with which the file has no syntax error. The files of the",
-        "same folder that stand next to it count as open.",
+        "text, over the shown; *parses* is the share of the shown with which the file has no syntax error. The files",
+        "of the same folder that stand next to it count as open.",
         "",
     ]
     for completer, found in answers.items():
