@@ -10,7 +10,6 @@ wait.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import ssl
 import time
@@ -26,11 +25,9 @@ from inference.ports import CallHeaders
 from inference.resilience.retry import Again, with_retries
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.failures import Failure, ended, failed, late, refused, silent
+from inference.triton.line import Line, Watch
 from inference.triton.tensors import Received, Tensor
 
-_MAX_MESSAGE = 32 << 20  # bytes, either way; vectors for 32 texts are 8 MB at most
-_KEEPALIVE_MS = 30_000  # Triton bears two pings without data; both limits of silence here are under three
-_KEEPALIVE_TIMEOUT_MS = 5_000
 _DRAIN_SECONDS = 0.2  # to wait for the server's end of a stream whose answer is whole
 _MICROSECONDS = 1_000_000
 _MOST_QUEUE_SECONDS = 86_400.0
@@ -110,7 +107,7 @@ class Channel:
         self._endpoint = endpoint
         self._credentials = _credentials(self._sdk, endpoint) if endpoint.is_tls else None
         self._call_headers = call_headers
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._is_closed = False
 
     @property
@@ -127,10 +124,10 @@ class Channel:
         # Else the end of a stream whose last response has no text cannot be told from one that broke off.
         message.parameters["triton_enable_empty_final_response"].bool_param = True
 
-        async def attempt() -> tuple[_Line, Any, _Watch, Answer]:
+        async def attempt() -> tuple[Line, Any, Watch, Answer]:
             line = self._current()
             call = line.begin("ModelStreamInfer", iter((message,)), self._headers(), deadline)
-            watch = _Watch(call, deadline)
+            watch = Watch(call, deadline)
             try:
                 return line, call, watch, await self._next(line, call, watch, self._endpoint.first_seconds)
             except BaseException:
@@ -202,7 +199,7 @@ class Channel:
 
         return await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
 
-    async def _next(self, line: _Line, call: Any, watch: _Watch, seconds: float) -> Answer:
+    async def _next(self, line: Line, call: Any, watch: Watch, seconds: float) -> Answer:
         """The next response of a stream.
 
         :param seconds: the longest time to it. It starts here, and not when the one before came: the reader may have
@@ -260,24 +257,24 @@ class Channel:
     def _headers(self) -> tuple[tuple[str, str], ...]:
         return (*self._endpoint.sent_headers, *self._call_headers().items())
 
-    def _current(self) -> _Line:
+    def _current(self) -> Line:
         if self._is_closed:
             raise BackendUnavailable(f"The connection to {self._endpoint.name} is closed; ask after a restart.")
         if self._line is None:
-            self._line = _Line(self._sdk, self._endpoint, self._credentials)
+            self._line = Line(self._sdk, self._endpoint, self._credentials)
         return self._line
 
-    def _doubt(self, line: _Line, since: float) -> None:
+    def _doubt(self, line: Line, since: float) -> None:
         """Leave a connection through which nothing came: of one that is half open, neither end ever hears."""
         if line.heard < since:
             self._leave(line)
 
-    def _leave(self, line: _Line) -> None:
+    def _leave(self, line: Line) -> None:
         line.is_left = True
         if self._line is line:
             self._line = None
 
-    def _translated(self, line: _Line, error: Any, deadline: Deadline) -> Again | InferenceError:
+    def _translated(self, line: Line, error: Any, deadline: Deadline) -> Again | InferenceError:
         failure = failed(self._endpoint, error.code().name, error.details() or "", seconds=deadline.seconds)
         if failure.is_unreachable or isinstance(failure.error, BrokenStream):
             self._leave(line)  # a new one tries at once, and this one only after a while
@@ -289,94 +286,6 @@ class Channel:
         """gRPC cancels the reader of a stream whose connection is closed; only its own task's end may look so."""
         if self._is_closed and not _is_cancelled():
             raise BackendUnavailable(f"The connection to {self._endpoint.name} was closed.") from error
-
-
-class _Line:
-    """One connection, and how many calls run over it. It is closed after the last of them once it is left."""
-
-    def __init__(self, sdk: Any, endpoint: TritonEndpoint, credentials: Any) -> None:
-        connect = int(endpoint.connect_seconds * 1000)
-        options = [
-            ("grpc.max_receive_message_length", _MAX_MESSAGE),
-            ("grpc.max_send_message_length", _MAX_MESSAGE),
-            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-            ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
-            ("grpc.min_reconnect_backoff_ms", connect),  # which is the limit of connecting, whatever its name
-            ("grpc.use_local_subchannel_pool", 1),  # else one that is half open would be shared by those after it
-            ("grpc.enable_http_proxy", 0),
-            ("grpc.enable_retries", 0),
-            ("grpc.service_config_disable_resolution", 1),
-            ("grpc.primary_user_agent", "assay"),
-        ]
-        target = f"dns:///{endpoint.address}"
-        if credentials is None:
-            self._channel = sdk.aio.insecure_channel(target, options=options)
-        else:
-            self._channel = sdk.aio.secure_channel(target, credentials, options=options)
-        self._stub = sdk.Stub(self._channel)
-        self._calls = 0
-        self.heard = 0.0
-        """When something came through it last, on the monotonic clock."""
-        self.is_left = False
-
-    def begin(self, method: str, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Any:
-        call = getattr(self._stub, method)(message, timeout=max(0.0, deadline.left()), metadata=headers)
-        self._calls += 1
-        return call
-
-    async def end(self, call: Any) -> None:
-        """Once for each call that began, whatever came of it."""
-        call.cancel()
-        self._calls -= 1
-        if self.is_left and not self._calls:
-            await self.close()
-
-    async def close(self) -> None:
-        await self._channel.close()
-
-
-class _Watch:
-    """Cancels a call in which nothing came for too long.
-
-    `asyncio.timeout` around each read would cost a tenth of what a piece costs; this is one timer for a whole stream,
-    which looks, when it fires, whether there is still something to wait for.
-    """
-
-    def __init__(self, call: Any, deadline: Deadline) -> None:
-        self._call = call
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._until = math.inf
-        self.deadline = deadline
-        self.is_over = False
-        """Whether it was this that cancelled the call."""
-
-    def begin(self, until: float) -> None:
-        """:param until: on the monotonic clock."""
-        self._until = min(until, self.deadline.at)
-        # One that fires too early looks again; one that would fire too late is of an earlier, longer limit.
-        if self._timer is None or self._timer.when() > self._until:
-            self.end()
-            self._timer = self._loop.call_at(self._until, self._look)
-
-    def rest(self) -> None:
-        """Nothing is waited for."""
-        self._until = math.inf
-
-    def end(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._until == math.inf:
-            return
-        if self._loop.time() < self._until:
-            self._timer = self._loop.call_at(self._until, self._look)
-        else:
-            self.is_over = True
-            self._call.cancel()
 
 
 def _is_cancelled() -> bool:
