@@ -27,7 +27,7 @@ from assist.complete.shape import shape_of
 from assist.complete.trigger import is_wanted
 from assist.complete.values import Candidate, Considered, Explanation, Hole, Item, Origin, Outcome, Shape, Wishes
 from inference.cache.completions import CompletionCache, Context
-from inference.errors import BackendUnavailable, BrokenStream, InferenceError, Overloaded, TimedOut
+from inference.errors import BackendUnavailable, BrokenStream, BudgetSpent, InferenceError, Overloaded, TimedOut
 from inference.fim.clean import OutputFilter
 from inference.ports import CompletionRequest, Finished, Generator
 
@@ -386,7 +386,7 @@ def _context(hole: Hole, means: Means, wishes: Wishes) -> Context:
 
 
 def _code_of(error: Exception) -> Code:
-    if isinstance(error, Overloaded):
+    if isinstance(error, (Overloaded, BudgetSpent)):
         return "busy"
     if isinstance(error, (TimedOut, TimeoutError)):
         return "timeout"

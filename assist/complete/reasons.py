@@ -36,7 +36,7 @@ REASONS: dict[Code, str] = {
     "cancelled": "The editor did not want the answer any more.",
     "stale": "The document changed while the answer was on its way.",
     "no_backend": "The model cannot be reached or its settings cannot be used; `assay doctor` says why.",
-    "busy": "The model has too much to do.",
+    "busy": "The model has too much to do, or what may be asked of it is used up.",
     "timeout": "The model did not answer in time: `complete.seconds`.",
     "error": "The model's answer broke off, or something failed here; the log has the details.",
     "empty": "The model had nothing to add.",

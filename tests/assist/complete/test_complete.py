@@ -14,7 +14,7 @@ from assist.complete.context import ContextKeeper, imported_names, query_of
 from assist.complete.gate import FEATURES, Gate
 from assist.complete.prompt import Dialect, InSecret, prompt_for, without_secrets
 from assist.complete.values import Hole, Outcome, Snippet, Wishes
-from inference.errors import BadRequest, BrokenStream, InferenceError, Overloaded, TimedOut
+from inference.errors import BadRequest, BrokenStream, BudgetSpent, InferenceError, Overloaded, TimedOut
 from inference.fim.families import FAMILIES
 from inference.ports import CompletionRequest, Finished, OnFinish
 from inference.scripted import ScriptedAnswer, ScriptedGenerator
@@ -148,6 +148,7 @@ async def test_nothing_to_add_is_remembered_too() -> None:
     ("error", "reason"),
     [
         (Overloaded("full"), "busy"),
+        (BudgetSpent("enough"), "busy"),
         (TimedOut("late"), "timeout"),
         (BadRequest("what"), "no_backend"),
         (BrokenStream("cut"), "error"),
