@@ -100,6 +100,12 @@ class ChatSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditsSettings:
+    preview: Literal["auto", "always", "never"] = "auto"
+    """Whether an edit is shown before it is applied, where the editor can; `auto` shows what is not verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     trust: Trust = Trust.TRUSTED
     python: str = ""
@@ -119,6 +125,7 @@ class Settings:
     index: IndexSettings = field(default_factory=IndexSettings)
     complete: CompleteSettings = field(default_factory=CompleteSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    edits: EditsSettings = field(default_factory=EditsSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +250,7 @@ def _models(
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _SECRET = frozenset({"qdrant_api_key", "redis_url", "tenant", "key", "headers", "otlp_headers"})  # shown to nobody
-_NOT_SETTINGS = frozenset({"status"})  # an initialization option of the protocol: see server/client.py
+_NOT_SETTINGS = frozenset({"input", "status"})  # initialization options of the protocol: see server/client.py
 
 
 def _value(value: Any, kind: Any) -> Any:

@@ -178,6 +178,7 @@ def test_every_key_has_an_environment_variable(tmp_path: Path) -> None:
         "chat.history": ("off", "off"),
         "chat.context_share": ("0.25", 0.25),
         "chat.seconds": ("30", 30.0),
+        "edits.preview": ("always", "always"),
         "complete.enabled": ("off", "off"),
         "complete.not_for": (f"markdown{os.pathsep}toml", ("markdown", "toml")),
         "complete.seconds": ("1.5", 1.5),
