@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SETTLE_SECONDS = 3.0
 """For an index that is being made; what it lacks after that is said as a note."""
 
+_NAMES = 4  # of a piece of code that defines several
+
 
 @dataclass(frozen=True, slots=True)
 class IndexFinder:
@@ -34,7 +36,7 @@ class IndexFinder:
                 path=hit.chunk.path,
                 start_line=hit.chunk.start_line,
                 end_line=hit.chunk.end_line,
-                symbol=hit.chunk.symbol,
+                symbol=hit.chunk.symbol if len(hit.chunk.names) < 2 else ", ".join(hit.chunk.names[:_NAMES]),
                 score=hit.score,
                 reasons=hit.reasons,
             )

@@ -199,7 +199,8 @@ _NO_IMAGES = "Images were left out: the model takes none; say in words what they
 
 def _line_of(problem: Problem) -> str:
     source = f"({problem.source})" if problem.source else ""
-    return " ".join(f"line {problem.line + 1}: {problem.severity} {problem.message} {source}".split())
+    message = clean(problem.message)  # before its lines become one, which hides some kinds of secret
+    return " ".join(f"line {problem.line + 1}: {problem.severity} {message} {source}".split())
 
 
 def _diff_piece(change: FileChange, source: str) -> Piece:

@@ -13,7 +13,7 @@ MAX_QUERY = 300
 """Characters. A longer search is no more precise: the common words of it decide then."""
 _CARRIED = 6  # terms of earlier turns
 _BACK = 3  # turns that a follow-up may be about
-_SHORT = 5  # words; a shorter question rarely names all that it is about
+_SHORT = 5  # words; a shorter question that names nothing of the code does not say what it is about
 _WORD = re.compile(r"[^\W\d_]\w{2,}")
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|their|he|she|there|same|above|previous|former|latter|one|ones|again|"
@@ -43,8 +43,8 @@ def is_follow_up(question: str, turns: Sequence[Turn]) -> bool:
     """Whether a question can only be understood with what was said before."""
     if not turns:
         return False
-    words = _WORD.findall(question)
-    return len(words) < _SHORT or _POINTS_BACK.search(question) is not None or _GOES_ON.match(question) is not None
+    is_short = len(_WORD.findall(question)) < _SHORT and not identifiers(question)
+    return is_short or _POINTS_BACK.search(question) is not None or _GOES_ON.match(question) is not None
 
 
 def with_conversation(question: str, turns: Sequence[Turn]) -> str:
@@ -59,7 +59,8 @@ def with_conversation(question: str, turns: Sequence[Turn]) -> str:
         for name in identifiers(turn.question):
             names.setdefault(name, None)
         for citation in turn.citations[:3]:
-            names.setdefault(citation.symbol or PurePosixPath(citation.path).stem, None)
+            for name in citation.symbol.split(", ") if citation.symbol else [PurePosixPath(citation.path).stem]:
+                names.setdefault(name, None)
         for word in terms(turn.question):
             words.setdefault(word, None)
     carried = [each for each in dict.fromkeys([*names, *words]) if each.lower() not in known][:_CARRIED]

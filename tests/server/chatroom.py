@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.server.desk import Desk, Start
+from workspace.secrets import redact
 
 INDEX = {"ASSAY_INDEX_ENABLED": "on", "ASSAY_INDEX_EMBEDDER": "none", "ASSAY_INDEX_HISTORY": "off"}
 
@@ -53,7 +54,7 @@ class Chat:
         answer = await self.desk.wire.response(request)
         assert "error" not in answer, answer
         streamed = "".join(each["text"] for each in self.pieces(token, "delta"))
-        assert streamed == answer["result"]["text"], "what was streamed is what was answered"
+        assert redact(streamed) == answer["result"]["text"], "what was streamed is what was answered"
         return answer["result"]
 
     def pieces(self, token: str, kind: str = "") -> list[dict[str, Any]]:

@@ -144,7 +144,7 @@ async def test_without_a_model_the_answer_is_what_was_found(desk: Start, root: P
     answer = await it.say("Where is the sum of all prices in the basket made?")
     assert answer["text"].startswith("No model is set up for chat, so none was asked. This was found for “Where")
     assert cited(answer)[0] == (1, "cart.py")
-    assert "[1] `total` cart.py, lines 1 to " in answer["text"], answer["text"]
+    assert "[1] `total, discount` cart.py, lines 1 to " in answer["text"], answer["text"]
     assert (answer["reason"], answer["model"]) == ("no_backend", None)
     assert (await it.say("thanks!"))["text"].startswith("No model is set up for chat")
 
@@ -191,7 +191,7 @@ async def test_a_follow_up_without_a_model_carries_names_along(desk: Start, root
     it = await open_chat(desk, root)
     await it.say("What does `discount` do?")
     answer = await it.say("and who calls it?")
-    assert answer["context"]["query"] == "and who calls it? discount"
+    assert answer["context"]["query"] == "and who calls it? discount total"
     assert "discount" in answer["text"]
 
 
