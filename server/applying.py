@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -29,11 +29,28 @@ def moved_on(ls: AssayServer, root: Path, edit: Edit) -> list[str]:
     return [change.path for change in edit.changes if _content(root, change.path, current) != change.before]
 
 
-async def apply_edit(ls: AssayServer, root: Path, edit: Edit, grade: str) -> str | None:
-    """None when the editor applied it, else one sentence that says why not. See `moved_on` first."""
-    from server.workspace_edit import CannotApply, to_workspace_edit
+def can_ask(ls: AssayServer) -> bool:
+    """Whether this editor can show an edit and ask its user before it applies it."""
+    client = ls.session.client
+    return client.change_annotations and client.document_changes
+
+
+async def apply_edit(
+    ls: AssayServer,
+    root: Path,
+    edit: Edit,
+    grade: str,
+    *,
+    preview: Literal["auto", "always", "never"] | None = None,
+) -> str | None:
+    """None when the editor applied it, else one sentence that says why not. See `moved_on` first.
+
+    :param preview: whether the editor asks its user first, where it can; None is what the settings say.
+    """
+    from server.workspace_edit import CannotApply, asks_first, to_workspace_edit
 
     session = ls.session
+    preview = preview or session.settings.edits.preview
     if not session.client.apply_edit:
         return "This editor does not let a server change files; the receipt has the change as a diff."
     try:
@@ -44,14 +61,15 @@ async def apply_edit(ls: AssayServer, root: Path, edit: Edit, grade: str) -> str
             client=session.client,
             encoding=session.encoding,
             grade=grade,
+            preview=preview,
         )
     except CannotApply as error:
         return str(error)
-    asks_first = session.client.change_annotations and grade != "verified"
+    waits = session.client.change_annotations and asks_first(grade, preview)
     params = lsp.ApplyWorkspaceEditParams(edit=wanted, label=edit.title or None)
     try:
         answer: lsp.ApplyWorkspaceEditResult | None = await ls.protocol.ask(
-            lsp.WORKSPACE_APPLY_EDIT, params, within=CONFIRM_SECONDS if asks_first else _APPLY_SECONDS
+            lsp.WORKSPACE_APPLY_EDIT, params, within=CONFIRM_SECONDS if waits else _APPLY_SECONDS
         )
     except JsonRpcException as error:
         _logger.warning("the editor refused an edit (code %d)", error.code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,16 +24,24 @@ class Arguments:
     test: str | None = None
     """A pytest node id, a file or a folder, relative to the root."""
     id: str | None = None
-    """Of a receipt."""
+    """Of a receipt, or of an edit that was kept."""
+    end_line: int | None = None
+    """0-based, included: the last line that is selected."""
+    instruction: str = ""
+    """What is to be done, in a person's words."""
+    hunks: tuple[int, ...] | None = None
+    """Of an edit that was kept; None is all of it."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON, without what is not set."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in values.items() if value not in (None, "")}
+        return {_JSON.get(name, name): value for name, value in values.items() if value not in (None, "")}
 
 
-_TEXTS = ("uri", "message", "name", "test", "id")
-_NUMBERS = ("version", "line")
+_TEXTS = ("uri", "message", "name", "test", "id", "instruction")
+_NUMBERS = ("version", "line", "endLine")
+_JSON = {"end_line": "endLine"}
+_FIELDS = {"endLine": "end_line"}
 
 
 def read_arguments(params: lsp.ExecuteCommandParams, *needed: str) -> Arguments:
@@ -52,9 +60,19 @@ def read_arguments(params: lsp.ExecuteCommandParams, *needed: str) -> Arguments:
             if not isinstance(value, str) or "\0" in value:
                 raise BadArguments(f"“{key}” of {params.command} must be a text.")
         elif key in _NUMBERS:
-            if not isinstance(value, int) or isinstance(value, bool) or (key == "line" and value < 0):
+            if not isinstance(value, int) or isinstance(value, bool) or (key != "version" and value < 0):
                 raise BadArguments(f"“{key}” of {params.command} must be a whole number.")
+        elif key == "hunks":
+            value = _numbers(value, params.command)
         else:
             continue  # room for what later editors send along
-        known[key] = value
+        known[_FIELDS.get(key, key)] = value
     return Arguments(**known)
+
+
+def _numbers(value: object, command: str) -> tuple[int, ...]:
+    if isinstance(value, (list, tuple)):
+        numbers = list(cast("Sequence[object]", value))
+        if all(isinstance(each, int) and not isinstance(each, bool) for each in numbers):
+            return tuple(cast("list[int]", numbers))
+    raise BadArguments(f"“hunks” of {command} must be a list of whole numbers.")

@@ -37,6 +37,12 @@ class ClientSupport:
     diagnostic_versions: bool = False
     inline_completion: bool = False
     """Asks for ghost text itself, so that the editor's list needs none of it."""
+    disabled_actions: bool = False
+    """Shows actions that are impossible here, with the reason."""
+    text_content: bool = False
+    """Opens documents whose text is the server's, such as an edit before it is applied."""
+    input: bool = False
+    """Asks its user for an instruction before it runs `assay.rewrite`: `initializationOptions` say `"input": true`."""
     status: bool = True
     """Wants `assay/status`: yes, unless `initializationOptions` say `"status": false`."""
 
@@ -51,8 +57,8 @@ class ClientSupport:
         published = document.publish_diagnostics or lsp.PublishDiagnosticsClientCapabilities()
         changed = workspace.did_change_configuration or lsp.DidChangeConfigurationClientCapabilities()
         watched = workspace.did_change_watched_files or lsp.DidChangeWatchedFilesClientCapabilities()
-        options: object = params.initialization_options
-        wanted = cast("Mapping[str, Any]", options).get("status") if isinstance(options, Mapping) else None
+        given: object = params.initialization_options
+        options: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
         return cls(
             name=params.client_info.name if params.client_info else "",
             apply_edit=bool(workspace.apply_edit),
@@ -70,5 +76,8 @@ class ClientSupport:
             registers_watchers=bool(watched.dynamic_registration),
             diagnostic_versions=bool(published.version_support),
             inline_completion=document.inline_completion is not None,
-            status=wanted is not False,
+            disabled_actions=bool(action.disabled_support),
+            text_content=workspace.text_document_content is not None,
+            input=options.get("input") is True,
+            status=options.get("status") is not False,
         )

@@ -14,6 +14,7 @@ import logging
 
 from pygls.exceptions import JsonRpcException
 
+from assist.actions.errors import ActionError
 from assist.chat.errors import ChatError
 from inference.errors import InferenceError
 from sandbox.errors import SandboxError
@@ -51,7 +52,7 @@ class NothingRuns(CommandError):
     """Whatever is asked for, the grade is `unverified`."""
 
 
-EXPECTED = (CommandError, ChatError, WorkspaceError, SandboxError, InferenceError)
+EXPECTED = (CommandError, ActionError, ChatError, WorkspaceError, SandboxError, InferenceError)
 """Failures whose message is written for the user."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from lsprotocol import types as lsp
 
@@ -32,10 +32,12 @@ def to_workspace_edit(
     client: ClientSupport,
     encoding: Encoding,
     grade: str,
+    preview: Literal["auto", "always", "never"] = "auto",
 ) -> lsp.WorkspaceEdit:
     """Versioned edits where the client has them, else plain ones; the smallest ranges, in its units.
 
     :param snapshots: the open documents of the edit, by path.
+    :param preview: whether the editor asks its user first; `auto` for what is not verified.
     :raises CannotApply: a file is not text, or would have to be created or deleted and the editor cannot.
     """
     for change in edit.changes:
@@ -52,7 +54,7 @@ def to_workspace_edit(
         _annotated if client.change_annotations else lsp.TextEdit
     )
     annotation = lsp.ChangeAnnotation(
-        label=edit.title or "Assay", needs_confirmation=grade != "verified", description=grade
+        label=edit.title or "Assay", needs_confirmation=asks_first(grade, preview), description=grade
     )
     operations: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = []
     for change in edit.changes:
@@ -72,6 +74,11 @@ def to_workspace_edit(
         document_changes=operations,
         change_annotations={_ANNOTATION: annotation} if client.change_annotations else None,
     )
+
+
+def asks_first(grade: str, preview: Literal["auto", "always", "never"]) -> bool:
+    """Whether an edit of this grade is to be shown before it is applied."""
+    return preview == "always" or (preview == "auto" and grade != "verified")
 
 
 def _annotated(range: lsp.Range, new_text: str) -> lsp.AnnotatedTextEdit:  # noqa: A002 - as the other makers call it
