@@ -39,7 +39,7 @@ check: .venv/.made ## Lint, formatting, types, the direction of imports, and the
 	$(BIN)/lint-imports
 	$(BIN)/python -P scripts/check-docs
 
-bench: .venv/.made sandbox ## Measure start-up, round trips and what the sandbox costs, against bare ones
+bench: .venv/.made sandbox redis triton ## Measure start-up, round trips, the sandbox and models, against bare ones
 	@$(BIN)/python -P -m benchmarks
 
 lock: $(UV) ## Renew the lock files; `make lock UPGRADE=--upgrade` takes newer versions

@@ -1,4 +1,4 @@
-"""`make bench`: what the server, the sandbox and searching cost.
+"""`make bench`: what the server, the sandbox, searching and talking to models cost.
 
 The exam of the judge is `python -P -m benchmarks.judge`.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks import retrieval, sandbox, server
+from benchmarks import inference, retrieval, sandbox, server
 
 if __name__ == "__main__":
     asyncio.run(server.main(10))
     asyncio.run(sandbox.main(10))
     asyncio.run(retrieval.main(retrieval.Sizes()))
+    asyncio.run(inference.main())
