@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lsprotocol import types as lsp
 
 from server.lines import split_lines
-from server.positions import Encoding, LineIndex, locate
+from server.positions import Encoding, LineIndex, index_in_line, locate, unit_length
 
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
@@ -26,6 +26,29 @@ class Snapshot:
 
     def index(self) -> LineIndex:
         return LineIndex.of(self.text, self.encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a document, and its line: all that is needed of a long document to speak of places near by."""
+
+    offset: int
+    """Code points before it in the document."""
+    line: int
+    """0-based."""
+    text: str
+    """Of the line."""
+    index: int
+    """Code points before it in the line."""
+    encoding: Encoding
+
+    def position(self, *, back: int = 0) -> lsp.Position:
+        """:param back: so many code points before it, in the same line."""
+        return lsp.Position(line=self.line, character=unit_length(self.text[: self.index - back], self.encoding))
+
+    def index_of(self, character: int) -> int:
+        """Code points before a position's `character` in the same line."""
+        return index_in_line(self.text, character, self.encoding)
 
 
 class Document:
@@ -64,6 +87,12 @@ class Document:
             text = "".join(self._lines)
             self._snapshot = Snapshot(self.uri, self.version, self.language_id, text, self._encoding)
         return self._snapshot
+
+    def spot(self, position: lsp.Position) -> Spot:
+        """A position as it is now."""
+        line, index = locate(self._lines, position, self._encoding)
+        offset = len("".join(self._lines[:line])) + index  # seven times as fast as to add up the lengths
+        return Spot(offset, line, self._lines[line], index, self._encoding)
 
     def excerpt(self, first: int, last: int) -> str:
         """The text of some lines, 0-based, `last` exclusive, for the price of these lines."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from server.documents import Snapshot
+from server.documents import Snapshot, Spot
 from server.errors import DocumentOutOfSync, NotInWorkspace
 from server.features.status import refresh_completion
 from server.log import log_failure
@@ -52,9 +52,8 @@ class Suggested:
     items: tuple[Item, ...] = ()
     range: lsp.Range
     """What the texts replace: the cursor's place, or what is chosen in the editor's list."""
-    snapshot: Snapshot | None = None
-    offset: int = 0
-    """Code points before the cursor."""
+    spot: Spot | None = None
+    """The cursor's; None when nothing was looked at."""
     typed: str = ""
     """Of what is chosen in the editor's list: before each text."""
 
@@ -65,8 +64,8 @@ async def suggest(ls: AssayServer, asked: Asked) -> Suggested:
     try:
         if (reason := _refused(ls, asked)) is not None:
             return _refuse(ls, asked, reason, nothing)
-        snapshot = ls.session.snapshot(asked.uri)
-        if snapshot is None:
+        snapshot, document = ls.session.snapshot(asked.uri), ls.session.document(asked.uri)
+        if snapshot is None or document is None:
             return _refuse(ls, asked, "not_open", nothing)
         if asked.version is not None and asked.version != snapshot.version:
             return _refuse(ls, asked, "stale", nothing)
@@ -75,7 +74,7 @@ async def suggest(ls: AssayServer, asked: Asked) -> Suggested:
             return _refuse(ls, asked, "policy", nothing)
         if root is None and _is_file(asked.uri):
             return _refuse(ls, asked, "policy", nothing)
-        return await _complete(ls, asked, snapshot, root, path)
+        return await _complete(ls, asked, snapshot, document.spot(asked.position), root, path)
     except DocumentOutOfSync:
         return _refuse(ls, asked, "out_of_sync", nothing)
     except Exception as error:  # noqa: BLE001 - the task owner of what nobody asked to be told about
@@ -94,19 +93,19 @@ def _load() -> None:
         import_module(name)
 
 
-async def _complete(ls: AssayServer, asked: Asked, snapshot: Snapshot, root: Path | None, path: str) -> Suggested:
+async def _complete(
+    ls: AssayServer, asked: Asked, snapshot: Snapshot, spot: Spot, root: Path | None, path: str
+) -> Suggested:
     from assist.complete.values import Hole
     from retrieval.chunking.languages import language_of
     from server.completing import wishes_of
 
-    index = snapshot.index()
-    offset = index.offset(asked.position)
-    text, start, typed = snapshot.text, offset, ""
-    if asked.selected is not None:
-        first, last = index.offset(asked.selected.range.start), index.offset(asked.selected.range.end)
-        if last == offset and first <= last and "\n" not in text[first:last]:
-            start, typed = first, asked.selected.text
-            text = text[:first] + typed + text[last:]
+    text, back, typed = snapshot.text, 0, ""
+    if (chosen := asked.selected) is not None and chosen.range.start.line == chosen.range.end.line == spot.line:
+        first, last = (spot.index_of(each.character) for each in (chosen.range.start, chosen.range.end))
+        if first <= last == spot.index:
+            back, typed = last - first, chosen.text
+            text = text[: spot.offset - back] + typed + text[spot.offset :]
     language = language_of(path, text[:4096].encode("utf-8", "replace"))
     hole = Hole(
         document=key_of(asked.uri),
@@ -114,7 +113,7 @@ async def _complete(ls: AssayServer, asked: Asked, snapshot: Snapshot, root: Pat
         language=language if language != "text" else _LANGUAGES.get(snapshot.language_id, snapshot.language_id),
         version=snapshot.version,
         text=text,
-        offset=start + len(typed),
+        offset=spot.offset - back + len(typed),
         invoked=asked.invoked,
         tab_size=asked.tab_size,
         insert_spaces=asked.insert_spaces,
@@ -123,13 +122,8 @@ async def _complete(ls: AssayServer, asked: Asked, snapshot: Snapshot, root: Pat
     completing = ls.session.completing
     means, wishes = completing.means(hole, root), wishes_of(ls.session.settings.complete)
     outcome = await _told(ls, completing.pipeline.complete(hole, means, wishes))
-    return Suggested(
-        items=outcome.items,
-        range=index.range(start, offset),
-        snapshot=snapshot,
-        offset=offset,
-        typed=typed,
-    )
+    replaced = lsp.Range(start=spot.position(back=back), end=spot.position())
+    return Suggested(items=outcome.items, range=replaced, spot=spot, typed=typed)
 
 
 async def _told(ls: AssayServer, work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -209,9 +203,10 @@ def explained(ls: AssayServer, explanation: Explanation) -> dict[str, Any]:
     from assist.complete.reasons import sentence
 
     known = ls.session.known_completing
+    document = ls.session.documents.get(explanation.document)
     return {
         "kind": KIND,
-        "uri": explanation.document,
+        "uri": document.uri if document is not None else explanation.document,
         "version": explanation.version,
         "reason": explanation.reason or None,
         "message": sentence(explanation.reason) if explanation.reason else "",

@@ -6,6 +6,7 @@ own patterns in a hundredth of that.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from retrieval.chunking.languages import TEXT, Language, language_named
@@ -14,6 +15,7 @@ from retrieval.chunking.references import code_only
 _CURSOR = "\x01"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _OPENERS = frozenset(_PAIRS.values())
+_BRACKET = re.compile(r"[()\[\]{}]")
 _PROSE = frozenset({TEXT, "markdown", "rst", "html", "xml"})
 _INDENTED = frozenset({"python", "yaml", "haskell", "makefile", "toml"})
 """Blocks end where the indentation does, and no sign says so."""
@@ -55,10 +57,10 @@ def in_code(before: str, after: str, name: str) -> bool:
 def unclosed(text: str) -> str:
     """The closing brackets that are missing at the end of code, the innermost first."""
     stack: list[str] = []
-    for sign in text:
+    for sign in _BRACKET.findall(text):
         if sign in _OPENERS:
             stack.append(sign)
-        elif (opener := _PAIRS.get(sign)) and stack and stack[-1] == opener:
+        elif stack and stack[-1] == _PAIRS[sign]:
             stack.pop()
     closers = {opener: closer for closer, opener in _PAIRS.items()}
     return "".join(closers[opener] for opener in reversed(stack))
@@ -68,14 +70,13 @@ def unopened(text: str) -> str:
     """The closing brackets in code that nothing in it opened, in order."""
     stack: list[str] = []
     found: list[str] = []
-    for sign in text:
+    for sign in _BRACKET.findall(text):
         if sign in _OPENERS:
             stack.append(sign)
-        elif sign in _PAIRS:
-            if stack and stack[-1] == _PAIRS[sign]:
-                stack.pop()
-            elif not stack:
-                found.append(sign)
+        elif stack and stack[-1] == _PAIRS[sign]:
+            stack.pop()
+        elif not stack:
+            found.append(sign)
     return "".join(found)
 
 

@@ -28,12 +28,12 @@ async def completion(ls: AssayServer, params: lsp.CompletionParams) -> lsp.Compl
 
 
 def _items(found: Suggested) -> list[lsp.CompletionItem]:
-    if not found.items or found.snapshot is None:
+    spot = found.spot
+    if not found.items or spot is None:
         return []
     item = found.items[0]
-    word = _WORD.search(found.snapshot.text[: found.offset])
+    word = _WORD.search(spot.text[: spot.index])
     begun = word.group() if word is not None else ""
-    index = found.snapshot.index()
     label = (begun + item.text).strip().partition("\n")[0]
     return [
         lsp.CompletionItem(
@@ -47,7 +47,7 @@ def _items(found: Suggested) -> list[lsp.CompletionItem]:
             insert_text_format=lsp.InsertTextFormat.PlainText,
             insert_text_mode=lsp.InsertTextMode.AsIs,
             text_edit=lsp.TextEdit(
-                range=index.range(found.offset - len(begun), found.offset), new_text=begun + item.text
+                range=lsp.Range(start=spot.position(back=len(begun)), end=spot.position()), new_text=begun + item.text
             ),
             command=accepting(item),
         )

@@ -266,13 +266,13 @@ async def test_several_roots(assay: Launch, model: str, tmp_path: Path) -> None:
 async def test_positions_in_every_text(
     assay: Launch, model: str, tmp_path: Path, text: str, editor: str, encoding: str
 ) -> None:
-    configure(model, "units", text="é𝒳é")
+    configure(model, "units", text="é\U00020000é")
     desk = await sit_down(assay, tmp_path, editor)
     uri = open_text(desk, text)
     [item] = await ask(desk, uri, text, encoding=encoding)
     place = params(uri, text, encoding=encoding)["position"]
     assert item["range"] == {"start": place, "end": place}
-    assert item["insertText"] == "é𝒳é"
+    assert item["insertText"] == "é\U00020000é"
 
 
 async def test_what_is_chosen_in_the_list_is_gone_on_from(assay: Launch, model: str, tmp_path: Path) -> None:

@@ -15,5 +15,5 @@ def already_there(candidate: Candidate) -> str | None:
         return candidate.text
     if line == next_line(candidate.after).strip():
         return None
-    above = [each.strip() for each in candidate.before.split("\n")[-_ABOVE - 1 : -1]]
+    above = [each.strip() for each in candidate.before.rsplit("\n", _ABOVE + 1)[-_ABOVE - 1 : -1]]
     return None if above and not more and line == above[-1] and len(line.split()) > 1 else candidate.text

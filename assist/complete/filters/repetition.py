@@ -38,7 +38,8 @@ def _cut(lines: list[str]) -> str:
 def _says_again(lines: list[str], before: str) -> bool:
     """Whether two lines or more are just those above the cursor."""
     wanted = [line.strip() for line in lines if line.strip()]
-    above = [line.strip() for line in before.split("\n")[-_ABOVE - len(wanted) : -1] if line.strip()]
+    most = _ABOVE + len(wanted)
+    above = [line.strip() for line in before.rsplit("\n", most)[-most:-1] if line.strip()]
     return len(wanted) >= 2 and above[-len(wanted) :] == wanted
 
 
