@@ -18,22 +18,28 @@ from pygls.uris import to_fs_path
 from server.client import ClientSupport
 from server.decode import strict_converter
 from server.features import (
+    actions,
     cancel,
     chat,
     chat_apply,
     code_action,
     code_lens,
+    commit_message,
     completion,
     configuration,
     debug,
     explain,
+    explain_code,
     fix,
+    hunks,
     index,
     inline_completion,
     receipts,
+    review,
     run_test,
     text_sync,
 )
+from server.proposals import ANSWER_SCHEME, DIFF_SCHEME
 from server.protocol import AssayProtocol
 from server.session import Session
 
@@ -64,6 +70,13 @@ class AssayServer(LanguageServer):
             session.configuration.initialization = params.initialization_options
         if not self.client_process.done():
             self.client_process.set_result(params.process_id)
+
+    def add_capabilities(self, capabilities: lsp.ServerCapabilities) -> None:
+        """What pygls builds no capability for."""
+        if self.session.client.text_content:
+            workspace = capabilities.workspace or lsp.WorkspaceOptions()
+            workspace.text_document_content = lsp.TextDocumentContentOptions(schemes=[DIFF_SCHEME, ANSWER_SCHEME])
+            capabilities.workspace = workspace
 
     def not_for_this_client(self) -> set[str]:
         """Methods that the client is not told of: whoever has ghost text wants nothing of it in the list as well."""
@@ -131,11 +144,22 @@ def _add_features(server: AssayServer) -> None:
     server.feature(chat.COMMANDS)(chat.commands)
     server.feature(chat.CHIPS)(chat.chips)
     server.feature(chat_apply.APPLY)(chat_apply.apply)
+    server.feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(hunks.text_document_content)
     server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(index.did_save)
     server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)(index.did_change_watched_files)
     server.command(fix.FIX_PROBLEM)(fix.fix_problem)
     server.command(fix.MAKE_TEST_PASS)(fix.make_test_pass)
     server.command(fix.FIX_FUNCTION)(fix.fix_function)
+    server.command(explain_code.EXPLAIN_CODE)(explain_code.explain_code)
+    server.command(actions.DOCUMENT)(actions.document)
+    server.command(actions.WRITE_TESTS)(actions.tests)
+    server.command(actions.ADD_TYPES)(actions.types)
+    server.command(actions.SIMPLIFY)(actions.simplify)
+    server.command(actions.REWRITE)(actions.rewrite)
+    server.command(review.REVIEW_CHANGES)(review.review_changes)
+    server.command(review.APPLY_REVIEW_FIX)(review.apply_review_fix)
+    server.command(commit_message.COMMIT_MESSAGE)(commit_message.commit_message)
+    server.command(hunks.APPLY_HUNKS)(hunks.apply_hunks)
     server.command(run_test.RUN_TEST)(run_test.run_test)
     server.command(receipts.SHOW_RECEIPT)(receipts.show_receipt)
     server.command(inline_completion.ACCEPTED)(inline_completion.accepted)

@@ -325,6 +325,7 @@ class AssayProtocol(LanguageServerProtocol):
         ).build()
         if self.server_capabilities.execute_command_provider is not None:
             self.server_capabilities.execute_command_provider.work_done_progress = True
+        owner.add_capabilities(self.server_capabilities)
         self.state = State.INITIALIZED
         return lsp.InitializeResult(capabilities=self.server_capabilities, server_info=self.server_info)
 

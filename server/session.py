@@ -23,8 +23,10 @@ from server.errors import DocumentOutOfSync, NotInWorkspace
 from server.indexes import Indexes
 from server.log import log_failure
 from server.positions import Encoding
+from server.proposals import Proposals
 from server.recent import RecentEdits
 from server.results import Results
+from server.reviews import Reviews
 from server.settings import Problem, Settings
 from server.work import Workplace
 from workspace.errors import OutsideWorkspace, WorkspaceError
@@ -77,6 +79,11 @@ class Session:
     """Changes of open documents that the index will be told of when the typing rests."""
     telling_index: asyncio.TimerHandle | None = None
     telling_completion: asyncio.TimerHandle | None = None
+    proposals: Proposals = field(default_factory=Proposals)
+    """Edits and answers that can still be shown."""
+    reviews: Reviews = field(default_factory=Reviews)
+    looking: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
+    """Documents whose findings will be looked for again when the typing rests."""
     recent: RecentEdits = field(default_factory=RecentEdits)
     allowed: Allowed = field(default_factory=Allowed)
     explanations: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -229,7 +236,7 @@ class Session:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for timer in (*self.buffers.values(), self.telling_index, self.telling_completion):
+        for timer in (*self.buffers.values(), *self.looking.values(), self.telling_index, self.telling_completion):
             if timer is not None:
                 timer.cancel()
         self.buffers.clear()

@@ -81,3 +81,23 @@ def _lines(content: bytes) -> list[bytes]:
     """Split at \\n alone, as diffs are."""
     pieces = content.split(b"\n")
     return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+def rebased(edit: Edit, path: str, now: bytes) -> Edit | None:
+    """The edit of one file against what the file is now; None when the lines that it changes have changed."""
+    change = next((each for each in edit.changes if each.path == path), None)
+    if change is None or change.before is None or change.after is None:
+        return None
+    before, lines = _lines(change.before), _lines(now)
+    if max(len(before), len(lines)) > _MAX_LINES:
+        return edit if change.before == now else None
+    blocks = difflib.SequenceMatcher(None, before, lines, autojunk=False).get_matching_blocks()
+    for hunk in reversed([each for each in hunks_of(edit) if each.path == path]):
+        # The line before is part of it: what is put in must know its place.
+        first = max(0, hunk.first - 1)
+        block = next((b for b in blocks if b.a <= first and max(hunk.end, first + 1) <= b.a + b.size), None)
+        if block is None:
+            return None
+        moved = block.b - block.a
+        lines[hunk.first + moved : hunk.end + moved] = _lines(hunk.after)
+    return replace(edit, changes=(FileChange(path=path, before=now, after=b"".join(lines)),))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from assist.actions.kinds import is_run
 from assist.actions.seek import unrun
 from assist.actions.syntax import no_worse
 from sandbox.ports import Runner
@@ -15,8 +15,6 @@ from sandbox.verdict import Judgement
 from sandbox.verify import verify
 from workspace.edit import Edit
 from workspace.project import Project
-
-_RUN = (".py", ".pyi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +28,6 @@ class Bench:
     seconds: float = 120.0
     """Of one run of the tests."""
     progress: Callable[[str], None] = lambda _: None
-
-
-def is_run(path: str) -> bool:
-    """Whether the sandbox can run files of this kind."""
-    return PurePosixPath(path).suffix in _RUN
 
 
 async def judge_edit(edit: Edit, bench: Bench, *, model: str, context: tuple[str, ...]) -> Receipt:

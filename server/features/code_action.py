@@ -14,6 +14,7 @@ from server.errors import CommandError
 from server.features.diagnostics import SOURCE
 from server.features.fix import FIX_FUNCTION, FIX_PROBLEM, MAKE_TEST_PASS, action_key
 from server.features.looking import look
+from server.features.offers import OWN_KIND, PYTHON, offers, review_fix
 from server.session import key_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ _MAX_PROBLEMS = 10  # of one request; some linters report dozens on a line
 _MAX_MESSAGE = 60  # characters of a diagnostic in a title
 
 OPTIONS = lsp.CodeActionOptions(
-    code_action_kinds=[lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.RefactorRewrite], resolve_provider=False
+    code_action_kinds=[
+        lsp.CodeActionKind.QuickFix,
+        lsp.CodeActionKind.RefactorRewrite,
+        lsp.CodeActionKind.Source,
+        OWN_KIND,
+    ],
+    resolve_provider=False,
 )
 
 _logger = logging.getLogger("assay.actions")
@@ -35,7 +42,8 @@ async def code_action(ls: AssayServer, params: lsp.CodeActionParams) -> list[lsp
         snapshot = ls.session.snapshot(params.text_document.uri)
         if snapshot is None or snapshot.language_id not in ls.session.settings.languages:
             return []
-        return [_shown(ls, action) for action in _actions(ls, snapshot, params)]
+        actions = [*_actions(ls, snapshot, params), *offers(ls, snapshot, params)]
+        return [_shown(ls, action) for action in actions]
     except CommandError as error:  # never a pop-up for something nobody asked for
         _logger.info("no actions: %s", type(error).__name__)
         return []
@@ -50,6 +58,11 @@ async def resolve(ls: AssayServer, params: lsp.CodeAction) -> lsp.CodeAction:
 def _actions(ls: AssayServer, snapshot: Snapshot, params: lsp.CodeActionParams) -> Iterator[lsp.CodeAction]:
     from server.targets import function_at
 
+    if snapshot.language_id not in PYTHON:
+        if _wants(params, lsp.CodeActionKind.QuickFix):
+            fixes = (review_fix(ls, snapshot, each) for each in params.context.diagnostics[:_MAX_PROBLEMS])
+            yield from (fix for fix in fixes if fix is not None)
+        return
     targets = look(ls, snapshot)
     first, last = params.range.start.line, params.range.end.line
     if _wants(params, lsp.CodeActionKind.QuickFix):
@@ -60,6 +73,8 @@ def _actions(ls: AssayServer, snapshot: Snapshot, params: lsp.CodeActionParams) 
             if (test := _failing_test(diagnostic)) is not None:
                 ours[test] = diagnostic
             else:
+                if (reviewed := review_fix(ls, snapshot, diagnostic)) is not None:
+                    yield reviewed
                 yield _fix_problem(ls, snapshot, diagnostic)
         for test, failure in ours.items():
             yield _make_test_pass(ls, snapshot, test, failure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 
 from server.documents import Snapshot
 from server.results import Shown, TestResult
+from server.reviews import Found
 from server.session import key_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from server.app import AssayServer
 
 SOURCE = "assay"
+REVIEW_SOURCE = "assay review"
+_SEVERITIES = {
+    "error": lsp.DiagnosticSeverity.Error,
+    "warning": lsp.DiagnosticSeverity.Warning,
+    "hint": lsp.DiagnosticSeverity.Hint,
+}
+_LOOK_SECONDS = 0.5
 _MESSAGE = 2000  # characters of a failure that go into a diagnostic
 _REFRESH_SECONDS = 5.0
 
@@ -62,9 +71,38 @@ def mark_passed(ls: AssayServer, root: Path, receipt: Receipt) -> None:
 
 def clear(ls: AssayServer, uri: str) -> None:
     """A document changed or was closed: its lines are no longer those that were run."""
-    if ls.session.results.shown.pop(key_of(uri), None):
-        document = ls.session.document(uri)
+    session, key = ls.session, key_of(uri)
+    ran = session.results.shown.pop(key, None)
+    if session.reviews.of(key):
+        _look_again_soon(ls, uri)
+    elif ran:
+        document = session.document(uri)
         _send(ls, uri, document.version if document is not None else None, [])
+
+
+def show_review(ls: AssayServer, root: Path, uris: Iterable[str]) -> None:
+    """Publish what a review found in these documents, beside the tests that failed there."""
+    now = ls.session.documents_in(root)
+    for uri in uris:
+        path = ls.session.place_of(uri).path
+        _publish(ls, uri, now.get(path), root / path)
+
+
+def _look_again_soon(ls: AssayServer, uri: str) -> None:
+    """Findings keep to their lines while somebody types; where these are now is looked up when the typing rests."""
+    session, key = ls.session, key_of(uri)
+    if (timer := session.looking.pop(key, None)) is not None:
+        timer.cancel()
+
+    def look() -> None:
+        session.looking.pop(key, None)
+        document = session.document(uri)
+        if document is not None and document.in_sync:
+            snapshot = document.snapshot()
+            session.reviews.follow(key, snapshot.text)
+            _publish(ls, uri, snapshot, Path())
+
+    session.looking[key] = asyncio.get_running_loop().call_later(_LOOK_SECONDS, look)
 
 
 def refresh_lenses(ls: AssayServer) -> None:
@@ -81,7 +119,8 @@ async def _refresh_lenses(ls: AssayServer) -> None:
 
 def _publish(ls: AssayServer, uri: str, snapshot: Snapshot | None, file: Path) -> None:
     shown = ls.session.results.shown.get(key_of(uri), {})
-    if snapshot is None and shown:
+    findings = ls.session.reviews.of(key_of(uri))
+    if snapshot is None and (shown or findings):
         try:
             text = file.read_text("utf-8")
         except (OSError, ValueError):
@@ -103,7 +142,19 @@ def _publish(ls: AssayServer, uri: str, snapshot: Snapshot | None, file: Path) -
         for failure in (shown.values() if index is not None else ())
         if index is not None
     ]
+    if index is not None:
+        diagnostics += [_finding(each, index.whole_line(each.line)) for each in findings]
     _send(ls, uri, version, diagnostics)
+
+
+def _finding(found: Found, where: lsp.Range) -> lsp.Diagnostic:
+    return lsp.Diagnostic(
+        range=where,
+        severity=_SEVERITIES[found.severity],
+        source=REVIEW_SOURCE,
+        message=found.message,
+        data={"review": found.id},
+    )
 
 
 def _send(ls: AssayServer, uri: str, version: int | None, diagnostics: list[lsp.Diagnostic]) -> None:
