@@ -74,8 +74,9 @@ class Completing:
 
     async def close(self) -> None:
         await self.pipeline.close()
-        if self._events:
-            await asyncio.to_thread(_append, self._file, self._events)
+        events, self._events = self._events, []
+        if events:
+            await asyncio.to_thread(_append, self._file, events)
 
     def _model(self) -> tuple[Model | None, str]:
         """The model that completes, or why there is none although one is set up. Nothing is sent without trust."""

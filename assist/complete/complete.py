@@ -314,6 +314,7 @@ class Completion:
         """The item of a cached answer: the one on the screen, where this is what is left of it."""
         for item in self._items.get(document, ()):
             if item.text.endswith(text):
+                self.ledger.typed(item.id, len(text))
                 return Item(id=item.id, text=text, origin=item.origin)
         return Item(id=uuid.uuid4().hex[:16], text=text, origin="model" if means.model is not None else "copied")
 

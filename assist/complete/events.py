@@ -78,6 +78,14 @@ class Ledger:
         if (known := self._shown.get(id_)) is not None:
             self._shown[id_] = replace(known, taken=max(known.taken, min(length, known.offer.length)))
 
+    def typed(self, id_: str, left: int) -> None:
+        """Its beginning was typed by hand. From the half on that is no chance, and counts as taken.
+
+        :param left: code points of it that were not typed.
+        """
+        if (known := self._shown.get(id_)) is not None and 2 * left <= known.offer.length:
+            self.partially_accepted(id_, known.offer.length - left)
+
     def accepted(self, id_: str) -> bool:
         """Whether it was known, and so counts."""
         if (known := self._shown.pop(id_, None)) is None:

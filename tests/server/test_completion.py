@@ -33,6 +33,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADD = "def add(first, second):\n    return │\n"
 
 
+TEXTS = ('x = "é😀", │', "a = 1\fb = 2\nx = │", "x\u2028y\n y = │\r\nz", "\ty = │", "#\x0b\x0c\n中文 = │\n")
+
+
 @pytest.fixture(scope="module")
 def model() -> Iterator[str]:
     with running() as address:
@@ -193,23 +196,23 @@ async def test_without_trust_nothing_is_sent(assay: Launch, model: str, tmp_path
     assert await seen(model, "untrusted") == []
 
 
-@pytest.mark.parametrize("name", [".env", "secret/notes.py", "ignored.py", "id_rsa"])
-async def test_files_that_the_policy_refuses(assay: Launch, model: str, tmp_path: Path, name: str) -> None:
-    configure(model, "policy-" + name.replace("/", "-"), text="sent")
+async def test_files_that_the_policy_refuses(assay: Launch, model: str, tmp_path: Path) -> None:
+    configure(model, "policy", text="sent")
     (tmp_path / "secret").mkdir()
     (tmp_path / ".aiignore").write_text("secret/\nignored.py\n")
     desk = await sit_down(assay, tmp_path)
-    uri = open_text(desk, ADD, name=name)
-    assert await ask(desk, uri, ADD) == []
-    assert await reason(desk) == "policy"
-    # Nor is it copied from into another file.
-    other = open_text(desk, COPIED.rpartition("\n\n\n")[2], name="b.py")
-    change_text(desk, uri, COPIED.rpartition("\n\n\n")[0], 2)
-    assert "there is a handler" not in "".join(await texts(desk, other, COPIED.rpartition("\n\n\n")[2]))
-    assert all(
-        "register_handler" not in each["body"]["prompt"]
-        for each in await seen(model, "policy-" + name.replace("/", "-"))
-    )
+    above, _, last = COPIED.rpartition("\n\n\n")
+    for name in (".env", "secret/notes.py", "ignored.py", "id_rsa"):
+        uri = open_text(desk, ADD, name=name)
+        assert (await ask(desk, uri, ADD), await reason(desk)) == ([], "policy")
+        change_text(desk, uri, above, 2)
+    # Nor is any of them copied from into another file, or shown beside it.
+    other = open_text(desk, last, name="b.py")
+    assert await texts(desk, other, last) == ["sent"]
+    assert all("register_handler" not in each["body"]["prompt"] for each in await seen(model, "policy"))
+    configure("http://127.0.0.1:9", "policy")
+    desk.wire.notify("workspace/didChangeConfiguration", {"settings": {"assay": {}}})
+    assert "there is a handler" not in "".join(await texts(desk, other, last, invoked=True))
 
 
 async def test_what_is_turned_off(assay: Launch, model: str, tmp_path: Path) -> None:
@@ -258,21 +261,15 @@ async def test_several_roots(assay: Launch, model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("editor", "encoding"), [("code-server", "utf-16"), ("Neovim-0.12", "utf-8")])
-@pytest.mark.parametrize(
-    "text",
-    ['x = "é😀", │', "a = 1\fb = 2\nx = │", "x\u2028y\n y = │\r\nz", "\ty = │", "#\x0b\x0c\n中文 = │\n"],
-    ids=["unicode", "form feed", "line separator", "tab", "controls"],
-)
-async def test_positions_in_every_text(
-    assay: Launch, model: str, tmp_path: Path, text: str, editor: str, encoding: str
-) -> None:
+async def test_positions_in_every_text(assay: Launch, model: str, tmp_path: Path, editor: str, encoding: str) -> None:
     configure(model, "units", text="é\U00020000é")
     desk = await sit_down(assay, tmp_path, editor)
-    uri = open_text(desk, text)
-    [item] = await ask(desk, uri, text, encoding=encoding)
-    place = params(uri, text, encoding=encoding)["position"]
-    assert item["range"] == {"start": place, "end": place}
-    assert item["insertText"] == "é\U00020000é"
+    for number, text in enumerate(TEXTS):
+        uri = open_text(desk, text, name=f"{number}.py")
+        [item] = await ask(desk, uri, text, encoding=encoding)
+        place = params(uri, text, encoding=encoding)["position"]
+        assert item["range"] == {"start": place, "end": place}, text
+        assert item["insertText"] == "é\U00020000é"
 
 
 async def test_what_is_chosen_in_the_list_is_gone_on_from(assay: Launch, model: str, tmp_path: Path) -> None:

@@ -99,6 +99,16 @@ def test_taken_in_part_counts_when_it_is_over() -> None:
     assert endings(events) == [("partial", 10)]
 
 
+def test_typed_by_hand_is_taken_from_the_half_on() -> None:
+    book, clock, events = ledger()
+    for name, left in (("a", 6), ("b", 5)):
+        book.offered(offer(name))
+        book.typed(name, left)
+        clock.now += 1.0
+    book.gone("d")
+    assert endings(events) == [("rejected", 0), ("partial", 5)]
+
+
 def test_typed_along_it_is_still_the_same() -> None:
     book, clock, events = ledger()
     book.offered(offer("a"))
