@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assist.complete.complete import Completion, Means, Model
+from assist.complete.complete import Completion
 from assist.complete.filters.syntax import errors_in
+from assist.complete.means import Means, Model
 from assist.complete.prompt import Dialect
 from assist.complete.values import Hole, Wishes
 from evals import repositories

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assist.complete.complete import Completion, Means, Model
+from assist.complete.complete import Completion
 from assist.complete.events import Event
 from assist.complete.gate import Gate
 from assist.complete.history import append_events, read_events
+from assist.complete.means import Means, Model
 from assist.complete.prompt import Dialect
 from assist.complete.values import Hole, Wishes
 from inference.errors import InferenceError

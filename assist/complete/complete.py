@@ -11,21 +11,22 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from assist.complete.context import ContextKeeper, Found, Sources
+from assist.complete.account import Account
+from assist.complete.context import ContextKeeper
 from assist.complete.debounce import Pace, answered, typed, wait
 from assist.complete.events import Event, Ledger, Offer
 from assist.complete.filters import passed
 from assist.complete.gate import RECENT, Gate, features, likelihood
 from assist.complete.latest import LatestOnly, Superseded
-from assist.complete.prompt import MAX_TOKENS, Dialect, InSecret, Prompt, prompt_for
+from assist.complete.means import Means, Model
+from assist.complete.prompt import MAX_TOKENS, InSecret, Prompt, prompt_for
 from assist.complete.reasons import FILTERED, Code
 from assist.complete.scope import end_of_scope, scope_at
 from assist.complete.shape import shape_of
 from assist.complete.trigger import is_wanted
-from assist.complete.values import Candidate, Considered, Explanation, Hole, Item, Origin, Outcome, Shape, Wishes
+from assist.complete.values import Candidate, Explanation, Hole, Item, Origin, Outcome, Shape, Wishes
 from inference.cache.completions import CompletionCache, Context
 from inference.errors import BackendUnavailable, BrokenStream, BudgetSpent, InferenceError, Overloaded, TimedOut
 from inference.fim.clean import OutputFilter
@@ -47,49 +48,6 @@ _COPY_INDEXED = 2_000_000
 """Characters of other files whose index is kept, some 25 MB of memory."""
 _GRACE = 0.25
 """Seconds beyond its deadline after which a backend is not waited for any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Model:
-    generator: Generator
-    dialect: Dialect
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Means:
-    """What one request may use."""
-
-    model: Model | None = None
-    """None: only what stands in the open files."""
-    problem: str = ""
-    """Why there is no model although one is set up, as a sentence."""
-    sources: Sources | None = None
-    others: Callable[[], Sequence[str]] = tuple
-    """Texts of other open files that may be copied from."""
-    version: Callable[[], int | None]
-    """Of the document, now; None when it is closed."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Account:
-    """What an `Explanation` is made of while the work goes on."""
-
-    began: float
-    waiting: bool = False
-    shape: Shape = "line"
-    model: str = ""
-    family: str = ""
-    backend: str = ""
-    found: Found = field(default_factory=Found)
-    prompt: Prompt | None = None
-    waited: float = 0.0
-    context_seconds: float = 0.0
-    first: float | None = None
-    fallback: str = ""
-    detail: str = ""
-    dropped: list[str] = field(default_factory=list[str])
-    gate: float | None = None
-    cache_hit: bool = False
 
 
 class Completion:
@@ -130,7 +88,7 @@ class Completion:
 
         :raises asyncio.CancelledError: nobody wants it any more; the model was told to stop.
         """
-        account = _Account(began=self._clock())
+        account = Account(began=self._clock())
         if not is_wanted(hole.before, hole.after, invoked=hole.invoked):
             self._latest.cancel(hole.document)
             return self._outcome(hole, account, "place")
@@ -150,7 +108,7 @@ class Completion:
             self._outcome(hole, account, "cancelled")
             raise
 
-    async def _answer(self, hole: Hole, means: Means, wishes: Wishes, context: Context, account: _Account) -> Outcome:
+    async def _answer(self, hole: Hole, means: Means, wishes: Wishes, context: Context, account: Account) -> Outcome:
         before, after = hole.before, hole.after
         account.shape = shape_of(before, after, hole.language, wishes.multiline)
         origin: Origin = "model"
@@ -187,7 +145,7 @@ class Completion:
             return self._outcome(hole, account, "stale")
         return self._judged(hole, items, wishes, account)
 
-    async def _wait(self, hole: Hole, wishes: Wishes, account: _Account) -> None:
+    async def _wait(self, hole: Hole, wishes: Wishes, account: Account) -> None:
         """Until the typing rests; somebody who asked by a key is not kept waiting."""
         if hole.invoked:
             return
@@ -197,7 +155,7 @@ class Completion:
         account.waiting = False
         account.waited = self._clock() - account.began
 
-    async def _ask(self, hole: Hole, means: Means, model: Model, wishes: Wishes, account: _Account) -> list[str]:
+    async def _ask(self, hole: Hole, means: Means, model: Model, wishes: Wishes, account: Account) -> list[str]:
         """The model's answers, cut at the end of the scope; without those that are blank or the same.
 
         :raises InSecret: the cursor stands in a secret.
@@ -236,7 +194,7 @@ class Completion:
         hole: Hole,
         prompt: Prompt,
         wishes: Wishes,
-        account: _Account,
+        account: Account,
         *,
         temperature: float,
     ) -> str:
@@ -277,7 +235,7 @@ class Completion:
         )
         return found.text
 
-    def _fit(self, hole: Hole, texts: Sequence[str], origin: Origin, account: _Account) -> tuple[Item, ...]:
+    def _fit(self, hole: Hole, texts: Sequence[str], origin: Origin, account: Account) -> tuple[Item, ...]:
         """What the filters let through, each once."""
         shown: dict[str, Item] = {}
         for text in texts:
@@ -288,7 +246,7 @@ class Completion:
                 shown[result.text] = Item(id=uuid.uuid4().hex[:16], text=result.text, origin=origin)
         return tuple(shown.values())
 
-    def _judged(self, hole: Hole, items: tuple[Item, ...], wishes: Wishes, account: _Account) -> Outcome:
+    def _judged(self, hole: Hole, items: tuple[Item, ...], wishes: Wishes, account: Account) -> Outcome:
         """Show it, or do not, and begin to wait for what becomes of it."""
         candidate = _candidate(hole, items[0].text, account.shape)
         share = sum(self._recent) / len(self._recent) if self._recent else 0.0
@@ -318,47 +276,13 @@ class Completion:
                 return Item(id=item.id, text=text, origin=item.origin)
         return Item(id=uuid.uuid4().hex[:16], text=text, origin="model" if means.model is not None else "copied")
 
-    def _outcome(self, hole: Hole, account: _Account, reason: str, items: tuple[Item, ...] = ()) -> Outcome:
+    def _outcome(self, hole: Hole, account: Account, reason: str, items: tuple[Item, ...] = ()) -> Outcome:
         now = self._clock()
         if items:
             self._items[hole.document] = items
         elif reason not in ("debounced", "superseded", "cancelled"):
             self.ledger.gone(hole.document)
-        paths = account.prompt.paths if account.prompt is not None else frozenset[str]()
-        explanation = Explanation(
-            document=hole.document,
-            version=hole.version,
-            reason=reason,
-            origin=items[0].origin if items else None,
-            model=account.model,
-            backend=account.backend,
-            family=account.family,
-            shape=account.shape,
-            cache_hit=account.cache_hit,
-            snippets=tuple(
-                Considered(
-                    kind=snippet.kind,
-                    source=snippet.source,
-                    path=snippet.path,
-                    start_line=snippet.start_line,
-                    end_line=snippet.end_line,
-                    score=round(snippet.score, 4),
-                    shown=snippet.path in paths,
-                )
-                for snippet in account.found.snippets
-            ),
-            late=account.found.late,
-            budget=account.prompt.budget if account.prompt is not None else 0,
-            tokens=account.prompt.tokens if account.prompt is not None else 0,
-            waited=account.waited,
-            context_seconds=account.context_seconds,
-            first_seconds=account.first,
-            seconds=now - account.began,
-            fallback=account.fallback,
-            detail=account.detail,
-            dropped=tuple(account.dropped),
-            gate=account.gate,
-        )
+        explanation = account.explanation(hole, reason, items, now)
         self.last = explanation
         return Outcome(items=items, explanation=explanation)
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from assist.complete.complete import Completion, Means, Model
+from assist.complete.complete import Completion
 from assist.complete.context import ContextKeeper, imported_names, query_of
 from assist.complete.gate import FEATURES, Gate
+from assist.complete.means import Means, Model
 from assist.complete.prompt import Dialect, InSecret, prompt_for, without_secrets
 from assist.complete.values import Hole, Outcome, Snippet, Wishes
 from inference.errors import BadRequest, BrokenStream, BudgetSpent, InferenceError, Overloaded, TimedOut
