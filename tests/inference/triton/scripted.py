@@ -27,18 +27,22 @@ def running(
     folder: Path, *, extra: Sequence[str] = (), models: Sequence[str] = MODELS
 ) -> Generator[TritonServer, None, None]:
     """:param folder: for its log and its repository."""
-    found = installation()
-    repository = folder / "repository"
-    here = Path(__file__).parent / "models"
-    shutil.copytree(here, repository, ignore=shutil.ignore_patterns("__pycache__"))
-    for model in ("queued", "ensemble"):
-        shutil.copytree(here / "scripted" / "1", repository / model / "1", ignore=shutil.ignore_patterns("__pycache__"))
-    server = launch(found, repository, models, log=folder / "triton.log", extra=extra)
+    server = launch(installation(), repository(folder), models, log=folder / "triton.log", extra=extra)
     try:
         asyncio.run(server.wait_until_answering(START_SECONDS))
         yield server
     finally:
         server.kill()
+
+
+def repository(folder: Path) -> Path:
+    """A folder in that one, with all the models."""
+    here, made = Path(__file__).parent / "models", folder / "repository"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(here, made, ignore=ignored)
+    for model in ("queued", "ensemble"):
+        shutil.copytree(here / "scripted" / "1", made / model / "1", ignore=ignored)
+    return made
 
 
 def endpoint(server: TritonServer | int, model: str = "scripted", **options: Any) -> TritonEndpoint:
