@@ -126,7 +126,7 @@ class Channel:
 
         async def attempt() -> tuple[Line, Any, Watch, Answer]:
             line = self._current()
-            call = line.begin("ModelStreamInfer", iter((message,)), self._headers(), deadline)
+            call = line.begin_stream(message, self._headers(), deadline)
             watch = Watch(call, deadline)
             try:
                 return line, call, watch, await self._next(line, call, watch, self._endpoint.first_seconds)

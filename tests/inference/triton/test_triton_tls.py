@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -157,6 +158,23 @@ async def test_a_restricted_protocol_wants_its_value(secured: TritonServer, made
     await fails(wrong, CredentialsRejected, "rejects the value for a restricted protocol")
     described = await served(over_tls(secured, ca=ca))  # another protocol, which is free
     assert described.inputs
+
+
+async def test_a_refusal_is_never_masked(secured: TritonServer, made: Made) -> None:
+    """By what gRPC says when a server ends a call before all of it is sent."""
+    where = over_tls(secured, ca=made.authority.certificate)
+    generator = TritonGenerator(where)
+
+    async def ask_once() -> str:
+        try:
+            return "".join([piece async for piece in generator.complete(CompletionRequest(prompt="x" * 9_000))])
+        except CredentialsRejected:
+            return "rejected"
+
+    try:
+        assert set(await asyncio.gather(*(ask_once() for _ in range(64)))) == {"rejected"}
+    finally:
+        await generator.close()
 
 
 async def test_files_that_are_no_certificates(made: Made, tmp_path: Path) -> None:
