@@ -138,6 +138,8 @@ def _checked(path: str, project: Project) -> str:
 
 
 def _created(path: str, code: str) -> BlockEdit:
+    if not code.strip():
+        raise BadOutput(f"{path} would be empty.")
     edit = Edit(changes=(FileChange(path=path, before=None, after=code.encode()),), title=f"add {path}")
     return BlockEdit(edit=edit, scope=(path,) if is_test_path(path) else ())
 

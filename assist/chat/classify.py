@@ -16,7 +16,7 @@ IDENTIFIER = re.compile(
 _TALK = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|evening|day)|thanks?(?: you)?|thank you|cheers|bye|goodbye|ok(?:ay)?|great|"
     r"nice|cool|who are you|what are you|what can you do|how are you|help|tell me a joke|what(?:'s| is) your name)\b"
-    r"(?:\W+(?:there|you|assay|a lot|very much|everyone|all|so much|that helped|works))*\W*$",
+    r"(?:\W+(?:there|you|thanks|thank|assay|a lot|very much|everyone|all|so much|that helped|works))*\W*$",
     re.IGNORECASE,
 )
 _WRITE = re.compile(

@@ -92,8 +92,10 @@ class Shield:
             return self._tag(text, at)
         if character == "[" and not self._in_code:
             return self._citation(text, at)
-        if character in "(:" and self._line.endswith("]"):
-            return 1, f" {character}"
+        if character == "(" and self._line.endswith("]"):
+            return 1, " ("
+        if character == ":" and self._line.endswith("]") and self._may_define():
+            return 1, " :"
         if character == "`":
             self._in_code = not self._in_code
         return 1, character
@@ -123,6 +125,11 @@ class Shield:
 
     def _closes(self, line: str) -> bool:
         return line.startswith(self._fence) and not line.rstrip().strip(self._fence[0])
+
+    def _may_define(self) -> bool:
+        """Whether a colon here may end the label of a definition: one begins a line, and holds no other bracket."""
+        before, bracket, _ = self._line.rpartition("[")
+        return not bracket or before.endswith("\\") or _BEFORE_BLOCK.fullmatch(before) is not None
 
     def _tag(self, text: str, at: int) -> tuple[int, str]:
         window = text[at : at + _LONGEST_TAG]

@@ -61,7 +61,7 @@ def with_conversation(question: str, turns: Sequence[Turn]) -> str:
         for citation in turn.citations[:3]:
             for name in citation.symbol.split(", ") if citation.symbol else [PurePosixPath(citation.path).stem]:
                 names.setdefault(name, None)
-        for word in terms(turn.question):
+        for word in terms(IDENTIFIER.sub(" ", turn.question)):
             words.setdefault(word, None)
     carried = [each for each in dict.fromkeys([*names, *words]) if each.lower() not in known][:_CARRIED]
     return " ".join([question.strip(), *carried])[:MAX_QUERY]

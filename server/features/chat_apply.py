@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
@@ -16,12 +16,13 @@ from server.features.fix import title_of
 from server.features.prepare import prepare, say
 from server.features.status import send_rest
 from server.runtime import open_receipts
+from server.session import Place
 from server.work import Report, work_on
+from workspace.root import relative_path
 
 if TYPE_CHECKING:
     from assist.chat.conversation import CodeBlock, Turn
     from server.app import AssayServer
-    from server.session import Place
 
 APPLY = "assay/chat/apply"
 
@@ -44,8 +45,7 @@ async def apply(ls: AssayServer, params: Any) -> dict[str, Any]:
     block = turn.blocks[block_number]
     if not block.is_edit or not found.root:
         raise NoBlock("That block names no file, so it cannot be applied; copy it, or ask for it with its path.")
-    # In the project that the file is in, which may be one of several below the folder.
-    place = ls.session.place_of(ls.session.uri_in(Path(found.root), block.path))
+    place = _place(ls, Path(found.root), block.path)
     title = f"Assay: apply a change of {place.path}"
     try:
         result = await work_on(
@@ -67,6 +67,18 @@ async def apply(ls: AssayServer, params: Any) -> dict[str, Any]:
         send_rest(ls)
         return _result("failed", "Cancelled.")
     return result
+
+
+def _place(ls: AssayServer, root: Path, path: str) -> Place:
+    """Where a file is, or will be: in its own project, which may be one of several below the folder.
+
+    :raises OutsideWorkspace: the path leads out of the folder.
+    """
+    name = relative_path(root, path)
+    folder = next(each for each in PurePosixPath(name).parents if (root / each).is_dir())
+    # A file that is yet to be made may lie in folders that are yet to be made.
+    inner = ls.session.place_of(ls.session.uri_in(root, (folder / "file").as_posix())).root
+    return Place(inner, (root / name).relative_to(inner).as_posix())
 
 
 async def _apply(

@@ -14,6 +14,8 @@ CASES: dict[str, tuple[str, str]] = {
     "a picture is text": ("![x](http://evil/?q=1)", "![x] (http://evil/?q=1)"),
     "a link is text": ("see [docs](command:run)", "see [docs] (command:run)"),
     "a definition is text": ("[a]: http://evil\n![a]", "[a] : http://evil\n![a]"),
+    "a number before a colon stays": ("It is [1]: so\n[1]: so\n", "It is [1]: so\n[1] : so\n"),
+    "a definition over two lines is text": ("[a\nb]: http://evil", "[a\nb] : http://evil"),
     "a tag is text": ('x <img src="http://evil">', 'x \\<img src="http://evil">'),
     "a block of HTML is text": ("<div>\n```\n\n![x](e)\n", "\\<div>\n```\n\n![x](e)\n"),
     "a link in brackets is text": ("<command:evil>", "\\<command:evil>"),
