@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,20 @@ if TYPE_CHECKING:
 NO_MODEL = "no model is set up (models.NAME in the settings)"
 """Why an action is impossible, as the end of a sentence."""
 _CONFIGURED_SECONDS = 10.0  # an editor that never sends `initialized` gets the settings without its own
+
+
+@contextmanager
+def speaking() -> Generator[None]:
+    """What an action cannot do is told to its user as any command tells it: `assist` is not loaded before it is used.
+
+    :raises CommandError: in place of an `ActionError`.
+    """
+    from assist.actions.errors import ActionError
+
+    try:
+        yield
+    except ActionError as error:
+        raise CommandError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

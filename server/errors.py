@@ -14,7 +14,6 @@ import logging
 
 from pygls.exceptions import JsonRpcException
 
-from assist.actions.errors import ActionError
 from assist.chat.errors import ChatError
 from inference.errors import InferenceError
 from sandbox.errors import SandboxError
@@ -52,7 +51,7 @@ class NothingRuns(CommandError):
     """Whatever is asked for, the grade is `unverified`."""
 
 
-EXPECTED = (CommandError, ActionError, ChatError, WorkspaceError, SandboxError, InferenceError)
+EXPECTED = (CommandError, ChatError, WorkspaceError, SandboxError, InferenceError)
 """Failures whose message is written for the user."""
 
 

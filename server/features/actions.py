@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from server.acting import Asked, asked_at, bench_for, model_of, settled, spot_of
+from server.acting import Asked, asked_at, bench_for, model_of, settled, speaking, spot_of
 from server.arguments import Arguments, read_arguments
 from server.errors import EXPECTED, BadArguments, for_the_user
 from server.features.offering import Ready, conclude, explained, result_of
@@ -95,7 +95,10 @@ async def _run(ls: AssayServer, asked: Asked, kind: EditKind, report: Report) ->
     runs = is_run(spot.path)
     bench = await bench_for(ls, root, asked.snapshots, settings, asked.title, report, runs=runs)
     budget = Budget(seconds=settings.budget.seconds, tries=settings.budget.tries)
-    performed = await perform(kind, model, root, spot, bench, instruction=asked.arguments.instruction, budget=budget)
+    with speaking():
+        performed = await perform(
+            kind, model, root, spot, bench, instruction=asked.arguments.instruction, budget=budget
+        )
     outcome = performed.outcome
     if outcome.receipt is not None:
         await asyncio.to_thread(open_receipts(ls.session.configuration.env).save, outcome.receipt)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from server.acting import model_of, settled
+from server.acting import model_of, settled, speaking
 from server.arguments import read_arguments
 from server.documents import Snapshot
 from server.errors import EXPECTED, BadArguments, for_the_user
@@ -57,7 +57,8 @@ async def _write(ls: AssayServer, place: Place, snapshots: Mapping[str, Snapshot
     buffers = {path: snapshot.text for path, snapshot in snapshots.items()}
     staged = await asyncio.to_thread(staged_changes, place.root)
     working = staged if staged.edit.changes else await asyncio.to_thread(working_changes, place.root, buffers)
-    found = await write_commit_message(model, place.root, staged, working)
+    with speaking():
+        found = await write_commit_message(model, place.root, staged, working)
     explained(ls, "commit", grade="", reason="answered", model=model.name, paths=found.paths)
     what = "what is staged" if found.staged else "the working tree, since nothing is staged"
     message = lsp.ShowMessageParams(type=lsp.MessageType.Info, message=f"Assay: for {what}:\n{found.text}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
-from server.acting import Asked, asked_at, model_of, settled, spot_of
+from server.acting import Asked, asked_at, model_of, settled, speaking, spot_of
 from server.arguments import read_arguments
 from server.errors import EXPECTED, BadArguments, for_the_user
 from server.features.offering import explained
@@ -52,8 +52,9 @@ async def _explain(ls: AssayServer, asked: Asked, report: Report) -> dict[str, A
     model = model_of(ls, settings, report)
     send_status(ls, "busy", asked.title)
     spot = await asyncio.to_thread(spot_of, asked)
-    focus = await asyncio.to_thread(selection_at, spot)
-    found = await explain(model, focus, asked.arguments.message)
+    with speaking():
+        focus = await asyncio.to_thread(selection_at, spot)
+        found = await explain(model, focus, asked.arguments.message)
     explained(ls, "explain", grade="", reason="answered", model=model.name, paths=(spot.path,))
     await show_text(ls, found.text, f"explain {focus.name or spot.path}")
     sources = [

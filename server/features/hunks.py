@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
-from server.acting import bench_for, settled
+from server.acting import bench_for, settled, speaking
 from server.applying import apply_edit, moved_on
 from server.arguments import Arguments, read_arguments
 from server.errors import EXPECTED, BadArguments, CommandError, for_the_user
@@ -81,7 +81,8 @@ async def _apply(
 ) -> dict[str, Any]:
     from assist.actions.hunks import with_hunks
 
-    edit = proposal.edit if arguments.hunks is None else with_hunks(proposal.edit, arguments.hunks)
+    with speaking():
+        edit = proposal.edit if arguments.hunks is None else with_hunks(proposal.edit, arguments.hunks)
     if moved := moved_on(ls, proposal.root, edit):
         raise CommandError(f"{moved[0]} has changed since this edit was made; ask for it again.")
     grade, reason, receipt = proposal.grade, proposal.reason, None

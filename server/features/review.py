@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from server.acting import bench_for, model_of, settled
+from server.acting import bench_for, model_of, settled, speaking
 from server.arguments import read_arguments
 from server.documents import Snapshot
 from server.errors import EXPECTED, BadArguments, CommandError, for_the_user
@@ -92,7 +92,8 @@ async def _review(ls: AssayServer, place: Place, snapshots: Mapping[str, Snapsho
     report("looking at what changed")
     buffers = {path: snapshot.text for path, snapshot in snapshots.items()}
     changes = await asyncio.to_thread(working_changes, place.root, buffers)
-    found = await review(model, place.root, changes)
+    with speaking():
+        found = await review(model, place.root, changes)
     shown = _take_over(ls, place, found)
     explained(ls, "review", grade="", reason="answered", model=model.name, paths=found.paths)
     count = len(shown)

@@ -119,7 +119,8 @@ async def test_a_model_that_is_wrong_first_learns_from_the_failure(desk: Start, 
     tests, source = it.open("tests/test_total.py"), it.open("total.py")
     at = {"line": 4, "character": 6}
     params = {"textDocument": {"uri": tests}, "range": {"start": at, "end": at}, "context": {"diagnostics": []}}
-    [action] = await it.wire.result("textDocument/codeAction", params)
+    action, explain = await it.wire.result("textDocument/codeAction", params)
+    assert explain["title"] == "Explain this file"
     assert action["tags"] == [1]  # LLMGenerated, which this editor declares
     result = await it.run("assay.makeTestPass", uri=tests, test="tests/test_total.py")
     assert (result["grade"], result["applied"]) == ("verified", True), result
