@@ -174,7 +174,8 @@ def _place(ls: AssayServer, snapshot: Snapshot, params: lsp.CodeActionParams) ->
     function = function_at(targets.functions, first)
     inside = function is not None and last <= function.end_line
     name = function.name if function is not None and inside else ""
-    words = name or ("the selection" if last > first else "this file")
+    test = next((each.name for each in targets.tests if each.line <= first and last <= each.end_line), "")
+    words = name or test or ("the selection" if last > first else "this file")
     if last > first and not (function is not None and first <= function.line and last >= function.end_line):
         words = "the selection"
     return _Place(first=first, last=last, name=name, words=words, has_definition=bool(name) or last > first)

@@ -120,7 +120,7 @@ async def test_a_model_that_is_wrong_first_learns_from_the_failure(desk: Start, 
     at = {"line": 4, "character": 6}
     params = {"textDocument": {"uri": tests}, "range": {"start": at, "end": at}, "context": {"diagnostics": []}}
     action, explain = await it.wire.result("textDocument/codeAction", params)
-    assert explain["title"] == "Explain this file"
+    assert explain["title"] == "Explain test_two"
     assert action["tags"] == [1]  # LLMGenerated, which this editor declares
     result = await it.run("assay.makeTestPass", uri=tests, test="tests/test_total.py")
     assert (result["grade"], result["applied"]) == ("verified", True), result
