@@ -15,7 +15,6 @@ MAX_BYTES = 400_000
 _AROUND = 400  # lines before and after the focus that a model is shown of a long file
 _WHOLE = 30_000  # characters of a file that is shown as a whole
 _LONG_FOCUS = 40_000  # characters of the focus itself
-_FUNCTIONS = ("function", "method")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +47,6 @@ class Focus:
     """The same for the focus."""
 
     @property
-    def is_selected(self) -> bool:
-        return self.kind == "lines"
-
-    @property
     def title(self) -> str:
         """For people: `total in shop.py`."""
         if self.name:
@@ -68,15 +63,6 @@ def definition_at(spot: Spot) -> Focus:
     around = _around(spot)
     if not around:
         raise NothingThere(f"There is no definition at line {spot.first + 1} of {spot.path}; put the cursor into one.")
-    return _focus(spot, text, around[-1])
-
-
-def function_at(spot: Spot) -> Focus:
-    """The innermost function or method. Raises as `definition_at`."""
-    text = _text(spot)
-    around = [each for each in _around(spot) if each.kind in _FUNCTIONS]
-    if not around:
-        raise NothingThere(f"There is no function at line {spot.first + 1} of {spot.path}; put the cursor into one.")
     return _focus(spot, text, around[-1])
 
 

@@ -50,4 +50,4 @@ def _file(change: FileChange) -> str:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return (content or b"").decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    return (content or b"").decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")

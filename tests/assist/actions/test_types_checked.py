@@ -29,7 +29,9 @@ async def test_a_type_checker_decides(runner: Runner, tmp_path: Path) -> None:
     good = edit_of(project, "shop.py", "total(prices):", "total(prices: list[int]) -> int:")
     bench = Bench(project=project, runner=runner)
     receipt = await judge_types(good, bench, model="m", context=())
-    assert (receipt.grade, receipt.steps[-1].command, receipt.steps[-1].status) == ("verified", "pyright", "ok"), receipt
+    assert (receipt.grade, receipt.steps[-1].command, receipt.steps[-1].status) == ("verified", "pyright", "ok"), (
+        receipt
+    )
     bad = edit_of(project, "shop.py", "total(prices):", "total(prices: list[int]) -> str:")
     found = await check_types(bad, project, runner)
     assert found.problem == ""
