@@ -16,7 +16,7 @@ from assist.chat.classify import classify, read_topic
 from assist.chat.context import Shown, best_first, show, steady
 from assist.chat.conversation import Citation, ContextReceipt, Conversation, Reason, Topic, Turn, digest_of
 from assist.chat.errors import Refused
-from assist.chat.files import Files, clean
+from assist.chat.files import Files, as_data, clean
 from assist.chat.found import commit_text, found_text, talk_text
 from assist.chat.gather import Gatherer
 from assist.chat.given import Given
@@ -31,6 +31,7 @@ from inference.errors import InferenceError
 from inference.ports import Finished, GenerateRequest, Generator, Message
 from inference.prompts.files import part, prompt
 from retrieval.context import BYTES_PER_TOKEN
+from retrieval.history import read_log
 from workspace.changes import Changes, staged_changes, working_changes
 from workspace.secrets import redact
 
@@ -40,6 +41,7 @@ _ASK_SECONDS = 4.0  # for a topic or a search query
 _HISTORY, _RULES, _ANSWER = 0.15, 0.10, 0.20  # of the model's context; found code has its own setting
 _MAX_SHARE = 0.5  # so that all of them, the instructions and the question fit
 _MAX_TOKENS = 4096
+_COMMITS = 8
 _NO_SOURCE = "\n\n*This answer cites no source of the workspace.*"
 
 
@@ -171,7 +173,7 @@ class _Turn:
         has_context = bool(read_chips(rest)) or self.given.selected is not None
         topic = classify(self.question, has_context=has_context)
         if topic is None and self.means.generator is not None:
-            messages = prompt("chat_topic").messages(message=self.question[:MAX_QUERY])
+            messages = prompt("chat_topic").messages(message=as_data(self.question[:MAX_QUERY]))
             topic = read_topic(await ask(self.means.generator, messages, seconds=_ASK_SECONDS, max_tokens=8))
         return topic or "code"
 
@@ -191,7 +193,7 @@ class _Turn:
             return self.question[:MAX_QUERY], "question"
         if self.means.generator is not None:
             said = "\n\n".join(f"{message.role}: {message.content[:1000]}" for message in messages_of(turns[-2:]))
-            messages = prompt("chat_query").messages(conversation=said, question=self.question[:1000])
+            messages = prompt("chat_query").messages(conversation=as_data(said), question=as_data(self.question[:1000]))
             answer = await ask(self.means.generator, messages, seconds=_ASK_SECONDS, max_tokens=60)
             if query := read_query(clean(answer)):
                 return query, "model"
@@ -352,20 +354,26 @@ class _Turn:
         self, shown: Shown, rules: Rules, selection: str, changes: Changes | None
     ) -> tuple[Message, ...]:
         if self._is("commit") and changes is not None:
-            return prompt("commit").messages(history="", diff=shown.text)
+            return prompt("commit").messages(history=await self._earlier_messages(), diff=shown.text)
         question = self._question(selection)
         if self.receipt.topic == "write":
             question = f"{question}\n\n{part('chat_edit')}"
         passages = shown.text
         if rules.text:
-            passages = f"{part('chat_rules', rules=rules.text)}\n{passages}"
+            passages = f"{part('chat_rules', rules=as_data(rules.text))}\n{passages}"
         system, user = prompt("chat").messages(passages=passages, question=question)
         history = messages_of(unsummarised(self.conversation))
         if self.conversation.summary:
-            earlier = part("chat_earlier", summary=clean(self.conversation.summary))
+            earlier = part("chat_earlier", summary=as_data(clean(self.conversation.summary)))
             understood = Message(role="assistant", content="I go on from there.")
             history = [Message(role="user", content=earlier), understood, *history]
         return (system, *history, user)
+
+    async def _earlier_messages(self) -> str:
+        """Of the repository's last commits, for their form."""
+        files = self.means.files
+        log = await read_log(files.root, count=_COMMITS) if files is not None else None
+        return as_data(clean("\n".join(commit.subject for commit in log.commits))) if log is not None else ""
 
     def _question(self, selection: str) -> str:
         command = self.command

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assist.chat.conversation import Citation, Part, digest_of
-from assist.chat.files import File
+from assist.chat.files import File, as_data
 from inference.prompts.files import part
 from retrieval.context import tokens_of
 
@@ -36,8 +35,6 @@ _SAID = {
     "terminal": "The terminal's end",
     "folder": "What is in",
 }
-_END = re.compile(r"^END[ \t]*$", re.MULTILINE)
-"""Would end the passage before we do."""
 _LEAST = 40  # tokens of something that was cut; less says nothing
 
 
@@ -203,7 +200,7 @@ def _with(piece: Piece, text: str, *, source: str = "", end_line: int = 0, diges
 
 
 def _rendered(piece: Piece, number: int) -> str:
-    text = _END.sub(r" \g<0>", piece.text.rstrip())
+    text = as_data(piece.text.rstrip())
     if number:
         first, last = str(piece.start_line + 1), str(piece.end_line)
         path = piece.path if piece.kind not in _SAID else f"{piece.path} ({_SAID[piece.kind]})"

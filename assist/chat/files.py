@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,14 @@ def clean(text: str) -> str:
     Lines stay as they are; halves of characters, which no message can carry, become question marks.
     """
     return made_inert(redact(text)).encode("utf-8", "replace").decode()
+
+
+def as_data(text: str) -> str:
+    """The text for a place between the lines BEGIN and END of a prompt: no line of it ends the place before we do."""
+    return _END.sub(r" \g<0>", text)
+
+
+_END = re.compile(r"^END[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

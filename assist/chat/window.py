@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from assist.chat.ask import ask
 from assist.chat.conversation import Conversation, Turn
-from assist.chat.files import clean
+from assist.chat.files import as_data, clean
 from inference.ports import Generator, Message
 from inference.prompts.files import prompt
 from retrieval.context import tokens_of
@@ -66,7 +66,9 @@ def cost(turn: Turn) -> int:
 async def _summary(earlier: str, turns: Sequence[Turn], generator: Generator | None) -> str:
     if generator is not None:
         said = "\n\n".join(f"Question: {turn.question}\nAnswer: {_with_places(turn)[:_SHOWN_TURN]}" for turn in turns)
-        messages = prompt("chat_summary").messages(earlier=clean(earlier) or "Nothing.", conversation=clean(said))
+        messages = prompt("chat_summary").messages(
+            earlier=as_data(clean(earlier)) or "Nothing.", conversation=as_data(clean(said))
+        )
         if written := clean(await ask(generator, messages, seconds=_SECONDS, max_tokens=_TOKENS)).strip():
             return written[:MAX_SUMMARY]
     lines = [earlier] if earlier else []
