@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assist.complete.complete import Completion
-from assist.complete.filters.syntax import errors_in
+from assist.complete.filters.syntax import Question, errors_in, is_worse
 from assist.complete.means import Means, Model
 from assist.complete.prompt import Dialect
 from assist.complete.values import Hole, Wishes
@@ -78,7 +78,7 @@ async def complete_all(completer: Completer, holes: Sequence[EvalHole], files: M
     found: list[Answer] = []
     for hole in holes:
         others = neighbours(files, hole.path) if hole.path in files else ()
-        means = Means(model=completer.model, others=lambda others=others: others, version=lambda: 1)
+        means = Means(model=completer.model, others=lambda others=others: others, is_worse=_is_worse, version=lambda: 1)
         asked = Hole(
             document=hole.id,
             path=hole.path,
@@ -97,6 +97,10 @@ async def complete_all(completer: Completer, holes: Sequence[EvalHole], files: M
         found.append(Answer(hole=hole, text=text, seconds=seconds, parses=parses))
     await completion.close()
     return found
+
+
+async def _is_worse(asked: Question) -> bool:
+    return is_worse(asked)
 
 
 def similarity(one: str, other: str) -> float:

@@ -18,6 +18,7 @@ from assist.complete.values import Hole, Wishes
 from inference.errors import InferenceError
 from server.completion_sources import SessionSources, copied_from
 from server.configuration import state_folder
+from server.syntax_judge import SyntaxJudge
 from workspace.trust import Trust
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ class Completing:
         self._session = session
         self._file = state_folder(session.configuration.env) / EVENTS
         self._events: list[Event] = []
+        self._judge = SyntaxJudge()
         session.spawn(self._train(), "training of the gate")
 
     def get_ready(self) -> None:
         """Make the model's connection before it is needed."""
+        self._judge.start()
         self._model()
 
     def means(self, hole: Hole, root: Path | None) -> Means:
@@ -64,6 +67,7 @@ class Completing:
             problem=problem,
             sources=sources,
             others=lambda: copied_from(session, hole.document),
+            is_worse=self._judge.is_worse,
             version=version,
         )
 
@@ -75,6 +79,7 @@ class Completing:
 
     async def close(self) -> None:
         await self.pipeline.close()
+        await self._judge.close()
         events, self._events = self._events, []
         if events:
             await asyncio.to_thread(_append, self._file, events)

@@ -17,7 +17,8 @@ from assist.complete.account import Account
 from assist.complete.context import ContextKeeper
 from assist.complete.debounce import Pace, answered, typed, wait
 from assist.complete.events import Event, Ledger, Offer
-from assist.complete.filters import passed
+from assist.complete.filters import QUICK, passed
+from assist.complete.filters.syntax import question
 from assist.complete.gate import RECENT, Gate, features, likelihood
 from assist.complete.latest import LatestOnly, Superseded
 from assist.complete.means import Means, Model
@@ -136,7 +137,7 @@ class Completion:
             if reason == "empty":
                 self._cache.keep(context, "")
             return self._outcome(hole, account, reason)
-        items = self._fit(hole, texts, origin, account)
+        items = await self._fit(hole, texts, origin, means, account)
         if not items:
             return self._outcome(hole, account, FILTERED + account.dropped[0])
         if not account.fallback:
@@ -235,13 +236,17 @@ class Completion:
         )
         return found.text
 
-    def _fit(self, hole: Hole, texts: Sequence[str], origin: Origin, account: Account) -> tuple[Item, ...]:
+    async def _fit(
+        self, hole: Hole, texts: Sequence[str], origin: Origin, means: Means, account: Account
+    ) -> tuple[Item, ...]:
         """What the filters let through, each once."""
         shown: dict[str, Item] = {}
         for text in texts:
-            result = passed(_candidate(hole, text, account.shape))
+            result = passed(_candidate(hole, text, account.shape), QUICK)
             if result.by:
                 account.dropped.append(result.by)
+            elif await _is_worse(_candidate(hole, result.text, account.shape), means):
+                account.dropped.append("syntax")
             elif result.text not in shown:
                 shown[result.text] = Item(id=uuid.uuid4().hex[:16], text=result.text, origin=origin)
         return tuple(shown.values())
@@ -290,6 +295,11 @@ class Completion:
         self._recent.append(event.ending != "rejected")
         if self._on_event is not None:
             self._on_event(event)
+
+
+async def _is_worse(candidate: Candidate, means: Means) -> bool:
+    asked = question(candidate) if means.is_worse is not None else None
+    return asked is not None and means.is_worse is not None and await means.is_worse(asked)
 
 
 def _candidate(hole: Hole, text: str, shape: Shape) -> Candidate:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from assist.complete.context import Sources
+from assist.complete.filters.syntax import Question
 from assist.complete.prompt import Dialect
 from inference.ports import Generator
 
@@ -27,5 +28,7 @@ class Means:
     sources: Sources | None = None
     others: Callable[[], Sequence[str]] = tuple
     """Texts of other open files that may be copied from."""
+    is_worse: Callable[[Question], Awaitable[bool]] | None = None
+    """The syntax filter's parsing, where it keeps nobody waiting; None leaves that filter out."""
     version: Callable[[], int | None]
     """Of the document, now; None when it is closed."""

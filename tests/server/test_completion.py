@@ -389,3 +389,17 @@ async def test_explain_before_anything_and_with_a_wrong_kind(assay: Launch, tmp_
     assert await explained(desk) is None
     assert await explained(desk, None) is None
     assert (await desk.wire.request("assay/explain", {"kind": 5}))["error"]["code"] == -32602
+
+
+async def test_code_that_parses_worse_is_not_shown(assay: Launch, model: str, tmp_path: Path) -> None:
+    configure(model, "worse", text="first first second")
+    desk = await sit_down(assay, tmp_path)
+    # Until the process that parses has started, what it would refuse is shown.
+    for number in range(1000):
+        text = ADD.replace("second", f"second_{number}")
+        uri = open_text(desk, text, name=f"{number}.py")
+        if not await ask(desk, uri, text):
+            break
+        await asyncio.sleep(0.05)
+    assert await reason(desk) == "filtered:syntax"
+    assert desk.wire.raw == b""

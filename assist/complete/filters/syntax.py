@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from assist.complete.lexical import language
 from assist.complete.values import Candidate
 from retrieval.chunking.grammars import CannotParse, parse
@@ -11,26 +13,48 @@ _COMPLETE = frozenset(")]}\"'`;")
 _MOST_NODES = 20_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What has to be parsed to judge a candidate."""
+
+    language: str
+    without: str
+    with_it: str
+
+
 def syntax(candidate: Candidate) -> str | None:
     """None when the code around it parses worse than before.
 
     Judged over the paragraphs around the cursor that begin at the left margin. Where a suggestion stops in the middle
     of a statement, as at an opening bracket or behind an operator, nothing can be said, and it passes.
+
+    Text that was made for it keeps a parser busy for seconds, and nothing can stop it: while others wait, ask
+    `question`, and let another process answer it with `is_worse`.
     """
+    asked = question(candidate)
+    return None if asked is not None and is_worse(asked) else candidate.text
+
+
+def question(candidate: Candidate) -> Question | None:
+    """None when nothing can be said of it."""
     known = language(candidate.language)
     text = candidate.text.rstrip()
     last = text[-1:]
     if known.grammar is None or not known.is_code or not (last.isalnum() or last == "_" or last in _COMPLETE):
-        return candidate.text
+        return None
     above, below = _surroundings(candidate.before, candidate.after)
     if len(above) + len(below) + len(text) > _MOST:
-        return candidate.text
+        return None
+    return Question(language=candidate.language, without=above + below, with_it=above + candidate.text + below)
+
+
+def is_worse(asked: Question) -> bool:
+    """Whether it has more errors with the suggestion than without."""
+    known = language(asked.language)
     try:
-        without = errors_in(known, above + below)
-        with_it = errors_in(known, above + candidate.text + below)
+        return errors_in(known, asked.with_it) > errors_in(known, asked.without)
     except CannotParse:
-        return candidate.text
-    return candidate.text if with_it <= without else None
+        return False
 
 
 def errors_in(known: Language, text: str) -> int:
