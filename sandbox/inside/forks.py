@@ -77,17 +77,16 @@ def become(work, fd):
 
 
 def pool(start, width, on_line, on_end, should_stop):
-    """Keep up to `width` children running. `start()` gives the next `(name, Child)`, or None when there is none.
+    """Keep up to `width` children running. `start()` gives the next `(name, Child)`, or None when there is none now;
+    what a child says or how it ends may make another necessary, so it is asked again until none runs.
 
     `on_line(name, line)` gets what they say; `on_end(name, timed_out, status, seconds)` comes once for each.
     """
     running = {}
-    more = True
     while True:
-        while more and len(running) < width and not should_stop():
+        while len(running) < width and not should_stop():
             started = start()
             if started is None:
-                more = False
                 break
             name, child = started
             running[child.fd] = (name, child)

@@ -162,8 +162,8 @@ class Search:
             for index in batch:
                 self.text_before(self.config["candidates"][index][0])
             child = self.forks.Child(lambda say: self.batch(batch, work, limit, say), patience)
-            batches[batch[0]] = (batch, child)
-            return batch[0], child
+            batches[child.pid] = (batch, child)
+            return child.pid, child
 
         confirm = set()
 

@@ -135,6 +135,23 @@ async def test_a_candidate_that_misbehaves_costs_only_itself(workshop: Workshop)
     assert results["os._exit(0)"] == "crash"
 
 
+async def test_what_passes_in_the_last_batch_is_confirmed(workshop: Workshop) -> None:
+    """Beside one that fixes a part, after which nothing is tried again alone."""
+    code = "def answer(n):\n    return 41\n"
+    tests = (
+        "from m import answer\ndef test_a():\n    assert answer(1) == 42\ndef test_b():\n    assert answer(2) == 42\n"
+    )
+    project = workshop.project({"m.py": code, "test_m.py": tests})
+    seen = await observe(project, workshop.runner, test="test_m.py")
+    mutations = [changed("m.py", code, "41", text, 2) for text in ("42 if n == 1 else 0", "42")]
+    run = SearchRun()
+    await search(mutations, seen, project, workshop.runner, run, seconds=60.0)
+    assert {trial.mutation.title: trial.result for trial in run.trials} == {
+        "42 if n == 1 else 0": "partial",
+        "42": "passed",
+    }
+
+
 async def test_what_one_candidate_leaves_behind_is_gone_for_the_next(workshop: Workshop) -> None:
     code = (
         "from functools import cache\n\nSEEN = []\n\nclass Box:\n    items = {}\n\n"
@@ -225,3 +242,15 @@ async def repairs(workshop: Workshop, files: dict[str, str], test: str) -> list[
     run: SearchRun | None = repair.last
     assert run is None or not run.detail, (run, Counter(trial.result for trial in run.trials))
     return found
+
+
+def changed(path: str, code: str, old: str, new: str, line: int) -> Mutation:
+    at = code.index(old)
+    return Mutation(
+        path=path,
+        splices=(Splice(at, at + len(old), new),),
+        template="constant",
+        title=new,
+        lines=range(line, line + 1),
+        weight=1.0,
+    )
