@@ -50,4 +50,6 @@ def _file(change: FileChange) -> str:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return (content or b"").decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if not content:
+        return []
+    return content.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")

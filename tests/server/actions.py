@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -54,10 +55,8 @@ def make_shop(root: Path) -> Path:
 
 def answer(text: str, *, when: tuple[str, ...] = (), unless: tuple[str, ...] = (), **more: Any) -> str:
     """One entry of a script."""
-    import json
-
     keys = {"when": list(when), "unless": list(unless), **more, "text": text}
-    return "[[answer]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    return "[[answer]]\n" + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items())
 
 
 def block(path: str, search: str, replace: str, title: str = "change it") -> str:
@@ -68,9 +67,7 @@ async def sit(desk: Start, root: Path, *answers: str, editor: str = "code-server
     """A desk whose model gives these answers; the first that fits."""
     script = root.parent / "answers.toml"
     script.write_text('model = "tests"\n\n' + "\n".join(answers))
-    return await desk(
-        root, editor, ASSAY_MODELS_DEMO_BACKEND="scripted", ASSAY_MODELS_DEMO_SCRIPT=str(script), **env
-    )
+    return await desk(root, editor, ASSAY_MODELS_DEMO_BACKEND="scripted", ASSAY_MODELS_DEMO_SCRIPT=str(script), **env)
 
 
 async def menu(it: Desk, uri: str, line: int, *, end: int | None = None, **context: Any) -> list[Any]:

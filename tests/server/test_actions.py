@@ -1,13 +1,14 @@
-"""Actions over the wire, with a scripted model and real sandboxes."""
+"""Actions over the wire, with a scripted model and, where the name says so, real sandboxes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.server.actions import SHOP, answer, block, make_shop, sit
-from tests.server.desk import Start
+from tests.server.actions import SHOP, answer, block, commit_all, git, make_shop, menu, sit
+from tests.server.desk import Desk, Start
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -16,14 +17,52 @@ LOOP = """\
     for price in prices:
         result = result + price
     return result"""
+LABEL = '    return "größer 😀" if size > 10 else "small"'
+TWO = f"""\
+Edit: say it shorter
+
+shop.py
+<<<<<<< SEARCH
+{LOOP}
+=======
+    return sum(prices)
+>>>>>>> REPLACE
+
+shop.py
+<<<<<<< SEARCH
+{LABEL}
+=======
+    return "größer 😀" if size >= 11 else "tiny"
+>>>>>>> REPLACE
+"""
+UNTRUSTED = {"ASSAY_TRUST": "untrusted"}
 
 
-async def test_simplify_is_verified_by_the_tests_that_touch_it(desk: Start, tmp_path: Path) -> None:
+def replaced(text: str, edits: list[Any]) -> str:
+    """The text after an editor has applied the edits; characters count UTF-16 units."""
+    lines = text.split("\n")
+
+    def offset(at: Any) -> int:
+        before = lines[at["line"]].encode("utf-16-le")[: 2 * at["character"]].decode("utf-16-le")
+        return sum(len(line) + 1 for line in lines[: at["line"]]) + len(before)
+
+    for edit in sorted(edits, key=lambda each: offset(each["range"]["start"]), reverse=True):
+        start, end = offset(edit["range"]["start"]), offset(edit["range"]["end"])
+        text = text[:start] + edit["newText"] + text[end:]
+    return text
+
+
+# ---- with sandboxes
+
+
+async def test_simplify_is_verified_in_the_sandbox_by_the_tests_that_touch_it(desk: Start, tmp_path: Path) -> None:
     it = await sit(
         desk,
         make_shop(tmp_path / "shop"),
         answer(block("shop.py", LOOP, "    return max(prices)", "take the largest"), unless=("An earlier edit",)),
-        answer(block("shop.py", LOOP, "    return sum(prices)", "add them up"), when=("An earlier edit", "max(prices)")),
+        answer(
+            block("shop.py", LOOP, "    return sum(prices)", "add them up"), when=("An earlier edit", "max(prices)")
+        ),
     )
     source = it.open("shop.py")
     result = await it.run("assay.simplify", uri=source, line=4)
@@ -31,33 +70,248 @@ async def test_simplify_is_verified_by_the_tests_that_touch_it(desk: Start, tmp_
     assert result["title"] == "Add them up (verified, 2 tests)"
     [edit] = it.applied[0]["documentChanges"]
     assert edit["textDocument"] == {"uri": source, "version": 1}
-    assert "sum(prices)" in edit["edits"][0]["newText"]
+    assert it.applied[0]["changeAnnotations"]["assay"]["needsConfirmation"] is False
+    receipt = await it.wire.result("assay/receipt", {"id": result["receipt"]})
+    assert (receipt["model"], receipt["context"]) == ("scripted:tests", ["shop.py"])
+    told = await it.wire.result("assay/explain", {"kind": "action"})
+    assert (told["action"], told["grade"], told["receipt"]) == ("simplify", "verified", result["receipt"])
 
 
-async def test_tests_that_notice_a_fault_are_verified(desk: Start, tmp_path: Path) -> None:
-    new = "\n\ndef test_three():\n    assert total([1, 2, 3]) == 6\n"
+async def test_new_tests_are_verified_when_they_notice_a_fault_in_the_sandbox(desk: Start, tmp_path: Path) -> None:
     last = '    assert label(10) == "small"'
+    weak = f"{last}\n\n\ndef test_three():\n    assert callable(total)"
+    good = f"{last}\n\n\ndef test_three():\n    assert total([1, 2, 3]) == 6"
     it = await sit(
         desk,
         make_shop(tmp_path / "shop"),
-        answer(block("tests/test_shop.py", last, last + new, "test three prices")),
+        answer(block("tests/test_shop.py", last, "    assert True"), unless=("could not be used", "An earlier edit")),
+        answer(block("tests/test_shop.py", last, weak), when=("changes test_label",), unless=("An earlier edit",)),
+        answer(block("tests/test_shop.py", last, good, "test three"), when=("An earlier edit", "callable(total)")),
     )
     source = it.open("shop.py")
     result = await it.run("assay.writeTests", uri=source, line=4, name="total")
     assert (result["grade"], result["applied"]) == ("verified", True), result
+    assert result["reason"].startswith("1 new test passes, and fails on ")
     receipt = await it.wire.result("assay/receipt", {"id": result["receipt"]})
-    assert [step["name"] for step in receipt["steps"]] == ["tests-after", "repeat", "control"]
+    assert [(step["name"], step["status"]) for step in receipt["steps"]] == [
+        ("tests-after", "ok"), ("repeat", "ok"), ("control", "ok"),
+    ]  # fmt: skip
+    assert [test["id"] for test in receipt["tests"]] == ["tests/test_shop.py::test_three"]
+    said = [params["value"].get("message") or "" for params in it.wire.sent("$/progress")]
+    assert any("unverified. The 1 new test pass, and no copy" in message for message in said), said
 
 
-async def test_nothing_is_run_and_said_without_trust(desk: Start, tmp_path: Path) -> None:
+async def test_a_part_of_an_edit_is_verified_in_the_sandbox_before_it_is_applied(desk: Start, tmp_path: Path) -> None:
+    """The whole does not hold, as one of its parts breaks a test; with a client that is asked by a message."""
     it = await sit(
-        desk,
-        make_shop(tmp_path / "shop"),
-        answer(block("shop.py", LOOP, "    return sum(prices)")),
-        ASSAY_TRUST="untrusted",
+        desk, make_shop(tmp_path / "shop"), answer(TWO.replace('"tiny"', '"small"')), editor="helix",
+        ASSAY_EDITS_PREVIEW="always",
+    )  # fmt: skip
+    source = it.open("shop.py")
+    result = await it.run("assay.rewrite", uri=source, line=4, endLine=10, instruction="Shorter.")
+    assert (result["grade"], result["applied"]) == ("verified", False), result
+    asked = await it.wire.notification("window/showMessageRequest")
+    assert [action["title"] for action in asked["actions"]] == ["Apply"]
+    kept = result["proposal"]
+    assert [(hunk["number"], hunk["line"], hunk["endLine"]) for hunk in kept["hunks"]] == [
+        (0, 4, 7),
+        (1, 7, 8),
+        (2, 11, 12),
+    ] or [hunk["line"] for hunk in kept["hunks"]] == [4, 11]
+    taken = await it.run("assay.applyHunks", id=kept["id"], hunks=[kept["hunks"][-1]["number"]])
+    assert (taken["grade"], taken["applied"]) == ("verified", True), taken
+    [edit] = it.applied[0]["documentChanges"]
+    assert replaced(SHOP, edit["edits"]) == SHOP.replace("size > 10", "size >= 11")
+
+
+# ---- without: nothing is run, and everything else is the same
+
+
+async def test_an_edit_is_shown_by_its_text_and_taken_by_parts(desk: Start, tmp_path: Path) -> None:
+    it = await sit(desk, make_shop(tmp_path / "shop"), answer(TWO), ASSAY_EDITS_PREVIEW="auto", **UNTRUSTED)
+    source = it.open("shop.py")
+    it.accepts = False
+    result = await it.run("assay.rewrite", uri=source, line=3, endLine=11, instruction="Shorter. 😀")
+    assert (result["grade"], result["applied"]) == ("unverified", False), result
+    assert "Nothing was run: This workspace is not trusted" in result["reason"]
+    assert it.applied[0]["changeAnnotations"]["assay"]["needsConfirmation"] is True
+    [file] = result["proposal"]["files"]
+    content = await it.wire.result("workspace/textDocumentContent", {"uri": file["preview"]})
+    whole = SHOP.replace(LOOP, "    return sum(prices)").replace(
+        LABEL, '    return "größer 😀" if size >= 11 else "tiny"'
+    )
+    assert content["text"] == whole
+    it.accepts = True
+    numbers = [hunk["number"] for hunk in result["proposal"]["hunks"] if "size" in hunk["before"]]
+    taken = await it.run("assay.applyHunks", id=result["proposal"]["id"], hunks=numbers)
+    assert (taken["grade"], taken["applied"]) == ("unverified", True), taken
+    assert (
+        "changeAnnotations" not in it.applied[1] or not it.applied[1]["changeAnnotations"]["assay"]["needsConfirmation"]
+    )
+    [edit] = it.applied[1]["documentChanges"]
+    assert replaced(SHOP, edit["edits"]) == SHOP.replace(LABEL, '    return "größer 😀" if size >= 11 else "tiny"')
+    again = await it.run("assay.applyHunks", id=result["proposal"]["id"])
+    assert again["reason"].startswith("There is no edit of this id any more")
+    gone = await it.wire.request("workspace/textDocumentContent", {"uri": file["preview"]})
+    assert gone["error"]["message"] == "This is not kept any more; ask for it again."
+
+
+async def test_a_kept_edit_of_a_document_that_changed_is_refused(desk: Start, tmp_path: Path) -> None:
+    it = await sit(
+        desk, make_shop(tmp_path / "shop"), answer(TWO), editor="Neovim-0.7", ASSAY_EDITS_PREVIEW="always", **UNTRUSTED
     )
     source = it.open("shop.py")
-    result = await it.run("assay.rewrite", uri=source, line=4, instruction="shorter")
-    assert (result["grade"], result["applied"]) == ("unverified", True), result
-    assert result["reason"].startswith("Nothing was run: This workspace is not trusted")
-    assert it.applied[0]["changeAnnotations"]["assay"]["needsConfirmation"] is True
+    result = await it.run("assay.rewrite", uri=source, line=3, endLine=11, instruction="Shorter.")
+    it.change("shop.py", SHOP + "\n# typed\n", 2)
+    taken = await it.run("assay.applyHunks", id=result["proposal"]["id"])
+    assert (taken["applied"], taken["reason"]) == (
+        False, "shop.py has changed since this edit was made; ask for it again.",
+    )  # fmt: skip
+    wrong = await it.run("assay.applyHunks", id=result["proposal"]["id"], hunks=[99])
+    assert wrong["reason"].startswith("There is no hunk 99;")
+    assert it.applied == []
+
+
+async def test_an_offered_edit_is_applied_when_its_user_says_so(desk: Start, tmp_path: Path) -> None:
+    it = await sit(
+        desk, make_shop(tmp_path / "shop"), answer(TWO), editor="Neovim-0.12", ASSAY_EDITS_PREVIEW="always", **UNTRUSTED
+    )
+    it.picks = ["Apply"]
+    source = it.open("shop.py")
+    await it.run("assay.rewrite", uri=source, line=3, endLine=11, instruction="Shorter.")
+    await it.wire.first(lambda message: message.get("method") == "workspace/applyEdit")
+    assert "sum(prices)" in replaced(SHOP, it.applied[0]["changes"][source])
+
+
+async def test_a_document_that_changed_meanwhile_is_left_alone(desk: Start, tmp_path: Path) -> None:
+    it = await sit(desk, make_shop(tmp_path / "shop"), answer(TWO, delay=0.05, pieces=10), **UNTRUSTED)
+    source = it.open("shop.py")
+    old = await it.run("assay.simplify", uri=source, line=4, version=7)
+    assert old["reason"] == "shop.py has changed since this was offered; ask for the actions again."
+    request = it.start("assay.simplify", uri=source, line=4)
+    await it.progress(lambda message: message == "asking scripted:tests")
+    it.change("shop.py", SHOP + "\n# typed\n", 2)
+    result = (await it.wire.response(request))["result"]
+    assert (result["applied"], result["proposal"]) == (False, None)
+    assert result["reason"].startswith("shop.py has changed while this was done, so it was not applied; ask again.")
+    assert it.applied == []
+
+
+@pytest.mark.parametrize("command", ["assay.explainCode", "assay.document", "assay.rewrite", "assay.reviewChanges"])
+async def test_cancelling_stops_the_model_too(desk: Start, tmp_path: Path, command: str) -> None:
+    root = make_shop(tmp_path / "shop")
+    commit_all(root)
+    (root / "shop.py").write_text(SHOP.replace("result = 0", "result = 1"))
+    it = await sit(desk, root, answer(TWO, delay=30.0), **UNTRUSTED)
+    source = it.open("shop.py")
+    request = it.start(command, uri=source, line=4, instruction="Shorter.")
+    await it.progress(lambda message: message == "asking scripted:tests")
+    it.wire.notify("$/cancelRequest", {"id": request})
+    assert (await it.wire.response(request))["error"]["code"] == -32800
+    assert it.applied == []
+    assert (await it.wire.result("assay/debug/stats"))["pendingRequests"] == 0
+
+
+async def test_an_answer_that_reaches_for_other_files_is_refused(desk: Start, tmp_path: Path) -> None:
+    it = await sit(desk, make_shop(tmp_path / "shop"), answer(block("tests/test_shop.py", "x", "y")), **UNTRUSTED)
+    source = it.open("shop.py")
+    result = await it.run("assay.simplify", uri=source, line=4)
+    assert result["grade"] == "failed"
+    assert result["reason"] == (
+        "scripted:tests gave no answer that could be used: tests/test_shop.py is not what was to be changed; "
+        "only shop.py may be."
+    )
+    assert it.said() == [f"Assay: {result['reason']}"]
+    bad = await it.wire.response(it.start("assay.simplify", uri=source))
+    assert bad["error"]["message"] == "assay.simplify needs “line”."
+    worse = await it.wire.response(it.start("assay.applyHunks", id="x", hunks="all"))
+    assert worse["error"]["message"] == "“hunks” of assay.applyHunks must be a list of whole numbers."
+
+
+@pytest.mark.parametrize("editor", ["code-server", "Neovim-0.7"])
+async def test_an_explanation_is_shown_with_its_source(desk: Start, tmp_path: Path, editor: str) -> None:
+    it = await sit(desk, make_shop(tmp_path / "shop"), answer("Adds the `prices` up. 😀"), editor=editor, **UNTRUSTED)
+    source = it.open("shop.py")
+    result = await it.run("assay.explainCode", uri=source, line=5, name="total")
+    text = "Adds the `prices` up. 😀\n\nSource: `total`, shop.py, lines 4 to 8"
+    assert result["text"] == text
+    assert result["sources"] == [
+        {"uri": source, "path": "shop.py",
+         "range": {"start": {"line": 3, "character": 0}, "end": {"line": 8, "character": 0}}}
+    ]  # fmt: skip
+    if editor == "code-server":
+        [shown] = it.wire.sent("window/showDocument")
+        assert shown["uri"].endswith("/explain-total.md")
+        assert (await it.wire.result("workspace/textDocumentContent", {"uri": shown["uri"]})) == {"text": text}
+    else:
+        assert it.said() == [f"Assay: {text}"]
+
+
+# ---- changes
+
+
+def diagnostics(it: Desk, uri: str) -> list[Any]:
+    return [params["diagnostics"] for params in it.wire.sent("textDocument/publishDiagnostics") if params["uri"] == uri]
+
+
+async def test_a_review_is_diagnostics_that_follow_their_lines_and_can_be_fixed(desk: Start, tmp_path: Path) -> None:
+    root = make_shop(tmp_path / "shop")
+    commit_all(root)
+    found = (
+        "Finding: shop.py:5: error: it starts at one\n<<<<<<< SEARCH\n    result = 1\n=======\n    result = 0\n"
+        ">>>>>>> REPLACE\nFinding: shop.py:12: hint: the limit changed\nFinding: pyproject.toml:1: error: no\n"
+    )
+    it = await sit(desk, root, answer(found), **UNTRUSTED)
+    faulty = SHOP.replace("result = 0", "result = 1").replace("size > 10", "size > 12")
+    source = it.open("shop.py", faulty)  # never saved: what is reviewed is what is on the screen
+    result = await it.run("assay.reviewChanges", uri=source)
+    assert [(each["line"], each["severity"], each["fixable"]) for each in result["findings"]] == [
+        (4, "error", True), (11, "hint", False),
+    ]  # fmt: skip
+    assert result["reason"] == "2 findings. 1 finding names a place that did not change."
+    [first, second] = diagnostics(it, source)[-1]
+    assert (first["source"], first["severity"], first["message"]) == ("assay review", 1, "it starts at one")
+    assert second["range"]["start"] == {"line": 11, "character": 4}
+    # Lines move while somebody types.
+    it.change("shop.py", "# new\n" + faulty, 2)
+    await it.wire.notification(
+        "textDocument/publishDiagnostics",
+        lambda p: [each["range"]["start"]["line"] for each in p["diagnostics"]] == [5, 12],
+    )
+    [first, second] = diagnostics(it, source)[-1]
+    actions = await menu(it, source, 5, diagnostics=[first, second], only=["quickfix"])
+    assert [action["title"] for action in actions] == [
+        "Apply the review's fix: it starts at one", "Fix: it starts at one", "Fix: the limit changed",
+    ]  # fmt: skip
+    command = actions[0]["command"]
+    fixed = await it.run(command["command"], **command["arguments"][0])
+    assert (fixed["grade"], fixed["applied"]) == ("unverified", True), fixed
+    [edit] = it.applied[0]["documentChanges"]
+    assert replaced("# new\n" + faulty, edit["edits"]) == "# new\n" + faulty.replace("result = 1", "result = 0")
+    assert [each["message"] for each in diagnostics(it, source)[-1]] == ["the limit changed"]
+    again = await it.run(command["command"], **command["arguments"][0])
+    assert again["reason"] == "There is no fix of this finding any more; review the changes again."
+
+
+async def test_a_commit_message_is_about_what_is_staged_else_about_the_working_tree(
+    desk: Start, tmp_path: Path
+) -> None:
+    root = make_shop(tmp_path / "shop")
+    it = await sit(
+        desk,
+        root,
+        answer("Totals start at two", when=("+    result = 2", "Totals are in cents")),
+        answer("```\nTotals start at one\n\nSo they say.\n```", when=("+    result = 1",)),
+        **UNTRUSTED,
+    )
+    source = it.open("shop.py", SHOP.replace("result = 0", "result = 2"))
+    none = await it.run("assay.commitMessage", uri=source)
+    assert (none["message"], none["reason"]) == (None, "This is no git repository.")
+    commit_all(root)
+    result = await it.run("assay.commitMessage", uri=source)
+    assert (result["message"], result["staged"], result["paths"]) == ("Totals start at two", False, ["shop.py"])
+    (root / "shop.py").write_text(SHOP.replace("result = 0", "result = 1"))
+    git(root, "add", "-A")
+    result = await it.run("assay.commitMessage", uri=source)
+    assert (result["message"], result["staged"]) == ("Totals start at one\n\nSo they say.", True)
+    assert it.said()[-1] == "Assay: for what is staged:\nTotals start at one\n\nSo they say."
