@@ -115,7 +115,8 @@ async def test_a_model_that_is_wrong_first_learns_from_the_failure(desk: Start, 
         "def test_two():\n    assert total([1, 2]) == 3\n\n\n"
         "def test_others():\n    assert (total([]), total([5, 5, 5])) == (0, 15)\n"
     )
-    it = await desk(root, ASSAY_MODELS_DEMO_BACKEND="scripted", ASSAY_MODELS_DEMO_SCRIPT=str(script), ASSAY_BUDGET_SECONDS="240")
+    model = {"ASSAY_MODELS_DEMO_BACKEND": "scripted", "ASSAY_MODELS_DEMO_SCRIPT": str(script)}
+    it = await desk(root, **model, ASSAY_BUDGET_SECONDS="240")
     tests, source = it.open("tests/test_total.py"), it.open("total.py")
     at = {"line": 4, "character": 6}
     params = {"textDocument": {"uri": tests}, "range": {"start": at, "end": at}, "context": {"diagnostics": []}}

@@ -19,6 +19,8 @@ from workspace.trust import Trust
 RANGE = "must be more than 0 and at most 1000000"
 LEVELS = '"error", "warning", "info", "debug"'
 
+NAMED = "must be a table whose name has letters, digits, - and _ only"
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"sandbox": {"seconds": "soon"}}, "assay.sandbox.seconds (from here) must be a number; 120 is used."),
     ({"sandbox": {"seconds": 0}}, f"assay.sandbox.seconds (from here) {RANGE}; 120 is used."),
@@ -35,8 +37,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "assay.colour (from here) is not a setting."),
     ({"sandbox": {"endpoint": "x"}}, "assay.sandbox.endpoint (from here) is not a setting."),
     ({"models": []}, "assay.models (from here) must be tables with names, as in [models.code]; what it was is used."),
-    ({"models": {"a b": {}}}, "assay.models.a b (from here) must be a table whose name has letters, digits, - and _ only."),
-    ({"models": {"code": "x"}}, "assay.models.code (from here) must be a table whose name has letters, digits, - and _ only."),
+    ({"models": {"a b": {}}}, f"assay.models.a b (from here) {NAMED}."),
+    ({"models": {"code": "x"}}, f"assay.models.code (from here) {NAMED}."),
     ({"python": "a\0b"}, 'assay.python (from here) must not contain a NUL character; "" is used.'),
 ]  # fmt: skip
 
