@@ -86,6 +86,8 @@ class CompleteSettings:
     """Whether suggestions that are seldom taken are left out, once enough were taken and passed over to tell."""
     candidates: int = 3
     """At most so many when they are asked for by a key."""
+    next_edit: Literal["on", "off"] = "on"
+    """Whether the edits that follow from the last one are proposed elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,19 @@ class ChatSettings:
 class EditsSettings:
     preview: Literal["auto", "always", "never"] = "auto"
     """Whether an edit is shown before it is applied, where the editor can; `auto` shows what is not verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlongSettings:
+    enabled: Literal["on", "off"] = "off"
+    """Whether the tests that touch a change are run after it was saved, unasked. Off, because it takes a machine's
+    time and heat for something that nobody asked for, and runs code that was only just written."""
+    seconds_per_hour: float = 300.0
+    """Of running in the sandbox, fixes that are prepared included."""
+    quiet_seconds: float = 3.0
+    """Without a keystroke, before it begins."""
+    load: float = 0.5
+    """Of each core, averaged over the last minute: with more than this the machine is not idle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +141,7 @@ class Settings:
     complete: CompleteSettings = field(default_factory=CompleteSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     edits: EditsSettings = field(default_factory=EditsSettings)
+    along: AlongSettings = field(default_factory=AlongSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,6 +189,11 @@ def test_every_key_has_an_environment_variable(tmp_path: Path) -> None:
         "complete.multiline": ("never", "never"),
         "complete.gate": ("off", "off"),
         "complete.candidates": ("2", 2),
+        "complete.next_edit": ("off", "off"),
+        "along.enabled": ("on", "on"),
+        "along.seconds_per_hour": ("60", 60.0),
+        "along.quiet_seconds": ("1.5", 1.5),
+        "along.load": ("0.25", 0.25),
     }
     assert set(good) == set(keys())
     for key, (text, value) in good.items():
