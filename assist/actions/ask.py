@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +92,7 @@ async def ask(model: Model, messages: Sequence[Message], *, max_tokens: int = _M
     return Answer(text=speech.text, raw=speech.raw, ended_by=speech.ended_by)
 
 
-async def ask_until_read(model: Model, messages: Sequence[Message], read: Callable[[str], T]) -> T:
+async def ask_until_read(model: Model, messages: Sequence[Message], read: Callable[[str], Awaitable[T]]) -> T:
     """What `read` makes of an answer; one that it refuses with `BadOutput` is asked for again, with the reason.
 
     :raises NoUsableAnswer: it could not be read, however often it was asked for.
@@ -103,7 +103,7 @@ async def ask_until_read(model: Model, messages: Sequence[Message], read: Callab
     for _ in range(_ANSWERS):
         answer = await ask(model, asked)
         try:
-            return _read(answer, read)
+            return await _read(answer, read)
         except BadOutput as error:
             why = str(error)
             model.progress(f"an answer of {model.name} could not be used: {why}")
@@ -115,13 +115,13 @@ async def ask_until_read(model: Model, messages: Sequence[Message], read: Callab
     raise NoUsableAnswer(f"{model.name} gave no answer that could be used: {why}")
 
 
-def _read(answer: Answer, read: Callable[[str], T]) -> T:
+async def _read(answer: Answer, read: Callable[[str], Awaitable[T]]) -> T:
     if answer.ended_by == "too_long":
         raise BadOutput(f"It is longer than {MAX_ANSWER:,} characters.")
     if not answer.raw.strip():
         raise BadOutput("It is empty.")
     try:
-        return read(answer.raw)
+        return await read(answer.raw)
     except BadOutput as error:
         if answer.ended_by == "special_token":
             raise BadOutput(f"It was cut at a special token of a model. {error}") from error

@@ -50,7 +50,11 @@ async def write_commit_message(model: Model, root: Path, staged: Changes, workin
         "commit", history=shown_to_model(earlier) or "(none)", diff=_diff(shown_edit(changes.edit))
     )
     model.progress(f"asking {model.name}")
-    text = await ask_until_read(model, messages, read_message)
+
+    async def read(answer: str) -> str:
+        return read_message(answer)
+
+    text = await ask_until_read(model, messages, read)
     return CommitMessage(
         text=text,
         staged=changes is staged,

@@ -42,7 +42,7 @@ async def write_document(model: Model, spot: Spot, focus: Focus, earlier: str) -
     )
     model.progress(f"asking {model.name}")
 
-    def read(answer: str) -> Edit:
+    async def read(answer: str) -> Edit:
         words = _words(answer)
         after = _in_python(words, spot, focus) if focus.language == "python" else _above(words, spot, focus)
         if after == spot.content:
@@ -50,7 +50,7 @@ async def write_document(model: Model, spot: Spot, focus: Focus, earlier: str) -
         change = FileChange(path=spot.path, before=spot.content, after=after)
         edit = Edit(changes=(change,), title=f"document {focus.name}")
         keeps_secrets(edit)
-        no_worse(edit)
+        await no_worse(edit)
         return edit
 
     return await ask_until_read(model, messages, read)

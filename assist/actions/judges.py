@@ -35,7 +35,7 @@ async def judge_edit(edit: Edit, bench: Bench, *, model: str, context: tuple[str
     if bench.runner is None or bench.why_not:
         return unrun(edit, f"Nothing was run: {bench.why_not}", model=model, context=context)
     if bench.project is None or not all(is_run(change.path) for change in edit.changes):
-        return _by_syntax(edit, model, context)
+        return await _by_syntax(edit, model, context)
     return await verify(
         edit,
         bench.project,
@@ -47,8 +47,8 @@ async def judge_edit(edit: Edit, bench: Bench, *, model: str, context: tuple[str
     )
 
 
-def _by_syntax(edit: Edit, model: str, context: tuple[str, ...]) -> Receipt:
-    parsed = no_worse(edit)  # worse ones were refused when they were read
+async def _by_syntax(edit: Edit, model: str, context: tuple[str, ...]) -> Receipt:
+    parsed = await no_worse(edit)  # worse ones were refused when they were read
     finish = new_receipt(edit, "none", model, context, ())
     if not parsed:
         return finish([], Judgement.of(Grade.UNVERIFIED, "nothing was run, and there is no grammar to parse it with"))

@@ -70,14 +70,14 @@ async def review(model: Model, root: Path, changes: Changes) -> Review:
     shown = {path: content for path, content in files.items() if path not in left_out}
     notes = [*changes.notes, *(f"{path} was left out: too much changed in it." for path in left_out)]
 
-    def read(answer: str) -> tuple[tuple[Finding, ...], list[str]]:
-        return read_findings(answer, root, shown)
+    async def read(answer: str) -> tuple[tuple[Finding, ...], list[str]]:
+        return await read_findings(answer, root, shown)
 
     findings, more = await ask_until_read(model, messages, read)
     return Review(findings=findings, paths=tuple(shown), contents=shown, notes=(*notes, *more), model=model.name)
 
 
-def read_findings(answer: str, root: Path, files: Mapping[str, bytes]) -> tuple[tuple[Finding, ...], list[str]]:
+async def read_findings(answer: str, root: Path, files: Mapping[str, bytes]) -> tuple[tuple[Finding, ...], list[str]]:
     """The findings of an answer, and notes on what of it was not used.
 
     :raises BadOutput: it has none, and does not say that there are none.
@@ -95,7 +95,7 @@ def read_findings(answer: str, root: Path, files: Mapping[str, bytes]) -> tuple[
             continue
         fix = None
         if "<<<<" in block:
-            fix = _fix(block, root, path, files[path], message)
+            fix = await _fix(block, root, path, files[path], message)
             unusable += fix is None
         found.append(Finding(path=path, line=line - 1, severity=severity, message=message, fix=fix))
     if not found and not strange and not _NOTHING.search(answer):
@@ -132,11 +132,11 @@ def _message(rest: str) -> tuple[Severity, str]:
     return severity, plain if len(plain) <= _MESSAGE else plain[: _MESSAGE - 1] + "…"
 
 
-def _fix(block: str, root: Path, path: str, content: bytes, message: str) -> Edit | None:
+async def _fix(block: str, root: Path, path: str, content: bytes, message: str) -> Edit | None:
     try:
         edit = read_edit(block, _OneFile(root, path, content), (path,), only=(path,))
         keeps_secrets(edit)
-        no_worse(edit)
+        await no_worse(edit)
     except BadOutput:
         return None
     changes = tuple(FileChange(path=each.path, before=each.before, after=each.after) for each in edit.changes)

@@ -79,11 +79,11 @@ async def write_edit(
     )
     model.progress(f"asking {model.name}" + (" again, with what went wrong" if earlier else ""))
 
-    def read(answer: str) -> Edit:
+    async def read(answer: str) -> Edit:
         edit = read_edit(answer, document, (spot.path,), only=(spot.path,))
         keeps_secrets(edit)
-        no_worse(edit)
         check(edit)
+        await no_worse(edit)
         return edit
 
     return await ask_until_read(model, messages, read)

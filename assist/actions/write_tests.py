@@ -61,9 +61,10 @@ async def write_tests(model: Model, project: Project, spot: Spot, focus: Focus, 
     )
     model.progress(f"asking {model.name}" + (" again, with what went wrong" if earlier else ""))
 
-    def read(answer: str) -> Edit:
+    async def read(answer: str) -> Edit:
         edit = read_edit(answer, project, (test_path,), only=(test_path,))
         _check(edit)
+        await no_worse(edit)
         return edit
 
     return await ask_until_read(model, messages, read)
@@ -72,7 +73,6 @@ async def write_tests(model: Model, project: Project, spot: Spot, focus: Focus, 
 def _check(edit: Edit) -> None:
     """:raises BadOutput: it adds no test, takes one away, or does what no test has a use for."""
     for change in edit.changes:
-        no_worse(edit)
         before, after = change.before or b"", change.after or b""
         if change.before is not None and (lost := keeps_existing_tests(before, after)):
             raise BadOutput(f"It {lost} in {change.path}; only add tests.")
@@ -123,12 +123,14 @@ async def judge_tests(edit: Edit, bench: Bench, tested: Tested, *, model: str, c
 
 def _judged(ours: list[ObservedTest], mutated: Mutated) -> Judgement:
     count = f"{len(ours)} new test{'s' * (len(ours) != 1)}"
+    do = ("passes", "fails") if len(ours) == 1 else ("pass", "fail")
     if not mutated.run:
-        return _unverified(f"the {count} pass, and no copy of the code with a fault in it could be run", ours)
+        return _unverified(f"the {count} {do[0]}, and no copy of the code with a fault in it could be run", ours)
     copies = f"{mutated.run} cop{'ies' if mutated.run != 1 else 'y'} of the code with a fault in it"
     if not mutated.noticed:
-        return _unverified(f"the {count} pass on all of {copies} as well, so they would not notice one", ours)
-    do = ("passes", "fails") if len(ours) == 1 else ("pass", "fail")
+        return _unverified(
+            f"the {count} {do[0]} on all of {copies} as well, which says that nothing would be noticed", ours
+        )
     return Judgement(
         grade=Grade.VERIFIED,
         reason=f"{count} {do[0]}, and {do[1]} on {mutated.noticed} of {copies}",

@@ -38,12 +38,13 @@ shop.py
 UNTRUSTED = {"ASSAY_TRUST": "untrusted"}
 
 
-def replaced(text: str, edits: list[Any]) -> str:
-    """The text after an editor has applied the edits; characters count UTF-16 units."""
+def replaced(text: str, edits: list[Any], encoding: str = "utf-16") -> str:
+    """The text after an editor has applied the edits, which counts characters in units of the encoding."""
+    codec, size = ("utf-16-le", 2) if encoding == "utf-16" else (encoding, 1)
     lines = text.split("\n")
 
     def offset(at: Any) -> int:
-        before = lines[at["line"]].encode("utf-16-le")[: 2 * at["character"]].decode("utf-16-le")
+        before = lines[at["line"]].encode(codec)[: size * at["character"]].decode(codec)
         return sum(len(line) + 1 for line in lines[: at["line"]]) + len(before)
 
     for edit in sorted(edits, key=lambda each: offset(each["range"]["start"]), reverse=True):
@@ -55,26 +56,35 @@ def replaced(text: str, edits: list[Any]) -> str:
 # ---- with sandboxes
 
 
-async def test_simplify_is_verified_in_the_sandbox_by_the_tests_that_touch_it(desk: Start, tmp_path: Path) -> None:
+async def test_simplify_is_verified_in_the_sandbox_shown_and_taken_by_a_part(desk: Start, tmp_path: Path) -> None:
+    """A first answer breaks a test and is never shown; the second is, by an editor that can only ask by a message."""
     it = await sit(
         desk,
         make_shop(tmp_path / "shop"),
         answer(block("shop.py", LOOP, "    return max(prices)", "take the largest"), unless=("An earlier edit",)),
-        answer(
-            block("shop.py", LOOP, "    return sum(prices)", "add them up"), when=("An earlier edit", "max(prices)")
-        ),
+        answer(TWO.replace('"tiny"', '"small"'), when=("An earlier edit", "max(prices)")),
+        editor="helix",
+        ASSAY_EDITS_PREVIEW="always",
     )
     source = it.open("shop.py")
-    result = await it.run("assay.simplify", uri=source, line=4)
-    assert (result["grade"], result["applied"]) == ("verified", True), result
-    assert result["title"] == "Add them up (verified, 2 tests)"
-    [edit] = it.applied[0]["documentChanges"]
-    assert edit["textDocument"] == {"uri": source, "version": 1}
-    assert it.applied[0]["changeAnnotations"]["assay"]["needsConfirmation"] is False
+    result = await it.run("assay.simplify", uri=source, line=3, endLine=11)
+    assert (result["grade"], result["applied"]) == ("verified", False), result
+    assert result["title"] == "Say it shorter (verified, 3 tests)"
+    asked = await it.wire.notification("window/showMessageRequest")
+    assert asked["message"].startswith("Assay: Say it shorter (verified, 3 tests). ")
+    assert [action["title"] for action in asked["actions"]] == ["Apply"]
     receipt = await it.wire.result("assay/receipt", {"id": result["receipt"]})
     assert (receipt["model"], receipt["context"]) == ("scripted:tests", ["shop.py"])
     told = await it.wire.result("assay/explain", {"kind": "action"})
     assert (told["action"], told["grade"], told["receipt"]) == ("simplify", "verified", result["receipt"])
+    # A part is verified as an edit of its own.
+    [label] = [hunk["number"] for hunk in result["proposal"]["hunks"] if "size" in hunk["before"]]
+    taken = await it.run("assay.applyHunks", id=result["proposal"]["id"], hunks=[label])
+    assert (taken["grade"], taken["applied"]) == ("verified", True), taken
+    assert taken["receipt"] not in (None, result["receipt"])
+    [edit] = it.applied[0]["documentChanges"]
+    assert edit["textDocument"] == {"uri": source, "version": 1}
+    assert replaced(SHOP, edit["edits"], "utf-8") == SHOP.replace("size > 10", "size >= 11")
 
 
 async def test_new_tests_are_verified_when_they_notice_a_fault_in_the_sandbox(desk: Start, tmp_path: Path) -> None:
@@ -98,30 +108,7 @@ async def test_new_tests_are_verified_when_they_notice_a_fault_in_the_sandbox(de
     ]  # fmt: skip
     assert [test["id"] for test in receipt["tests"]] == ["tests/test_shop.py::test_three"]
     said = [params["value"].get("message") or "" for params in it.wire.sent("$/progress")]
-    assert any("unverified. The 1 new test pass, and no copy" in message for message in said), said
-
-
-async def test_a_part_of_an_edit_is_verified_in_the_sandbox_before_it_is_applied(desk: Start, tmp_path: Path) -> None:
-    """The whole does not hold, as one of its parts breaks a test; with a client that is asked by a message."""
-    it = await sit(
-        desk, make_shop(tmp_path / "shop"), answer(TWO.replace('"tiny"', '"small"')), editor="helix",
-        ASSAY_EDITS_PREVIEW="always",
-    )  # fmt: skip
-    source = it.open("shop.py")
-    result = await it.run("assay.rewrite", uri=source, line=4, endLine=10, instruction="Shorter.")
-    assert (result["grade"], result["applied"]) == ("verified", False), result
-    asked = await it.wire.notification("window/showMessageRequest")
-    assert [action["title"] for action in asked["actions"]] == ["Apply"]
-    kept = result["proposal"]
-    assert [(hunk["number"], hunk["line"], hunk["endLine"]) for hunk in kept["hunks"]] == [
-        (0, 4, 7),
-        (1, 7, 8),
-        (2, 11, 12),
-    ] or [hunk["line"] for hunk in kept["hunks"]] == [4, 11]
-    taken = await it.run("assay.applyHunks", id=kept["id"], hunks=[kept["hunks"][-1]["number"]])
-    assert (taken["grade"], taken["applied"]) == ("verified", True), taken
-    [edit] = it.applied[0]["documentChanges"]
-    assert replaced(SHOP, edit["edits"]) == SHOP.replace("size > 10", "size >= 11")
+    assert any("unverified. The 1 new test passes, and no copy" in message for message in said), said
 
 
 # ---- without: nothing is run, and everything else is the same

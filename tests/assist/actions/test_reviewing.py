@@ -63,16 +63,16 @@ async def test_what_a_reviewer_is_shown() -> None:
     ],
     ids=["none", "plain", "fix", "decorated", "elsewhere", "fix elsewhere", "broken fix", "escapes"],
 )
-def test_findings_are_read(answer: str, found: list[tuple[str, int, str, str, bool]], notes: int) -> None:
-    findings, said = read_findings(answer, Path("/w"), FILES)
+async def test_findings_are_read(answer: str, found: list[tuple[str, int, str, str, bool]], notes: int) -> None:
+    findings, said = await read_findings(answer, Path("/w"), FILES)
     assert [(f.path, f.line, f.severity, f.message, f.fix is not None) for f in findings] == found
     assert len(said) == notes
 
 
-def test_an_answer_that_says_nothing_is_refused_and_many_findings_are_cut() -> None:
+async def test_an_answer_that_says_nothing_is_refused_and_many_findings_are_cut() -> None:
     with pytest.raises(BadOutput, match="no line that begins with `Finding:`"):
-        read_findings("Looks good to me!", Path("/w"), FILES)
-    findings, _ = read_findings("Finding: a.py:1: error: x\n" * 1000, Path("/w"), FILES)
+        await read_findings("Looks good to me!", Path("/w"), FILES)
+    findings, _ = await read_findings("Finding: a.py:1: error: x\n" * 1000, Path("/w"), FILES)
     assert len(findings) == 20
 
 
