@@ -84,6 +84,19 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """Where several models share a role. What is 0 or empty is off."""
+
+    trial: str = ""
+    """Names a trial of variants, so that another one draws its users anew."""
+    hedge_seconds: float = 0.0
+    """When a model has given nothing for so long, another one is asked too; the slower of the two is cancelled."""
+    requests_per_minute: int = 0
+    """How much this person may ask of models."""
+    tokens_per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveSettings:
     metrics: str = ""
     """`HOST:PORT` where Prometheus reads; empty is off."""

@@ -15,15 +15,17 @@ from server.answer_cache import answer_cache, tenant_of
 from server.dialect import Dialect, assumed_dialect, found_dialect
 from server.endpoints import Served, served_model
 from server.identity import user_name
-from server.model_settings import ModelSettings
+from server.model_settings import ModelSettings, RoutingSettings
 from server.observing import Observing
 from server.settings import Settings
 
 if TYPE_CHECKING:
     from inference.fim.families import Family
     from inference.ports import Cache, CompletionRequest, GenerateRequest, Generator, OnFinish
+    from inference.resilience.budget import Allowance
     from inference.resilience.health import Health, Watched
     from inference.routing.backends import Backend
+    from inference.routing.router import RouterPolicy
 
 Role = Literal["chat", "complete"]
 
@@ -158,8 +160,9 @@ class Models:
                 _backend(each, self._cached(each.generator, each.model) if is_split else each.generator)
                 for each in served
             ],
-            Limits(places=places),
-            split=Split(shares=shares, stable=models[0].variant),
+            Limits(places=places, allowances=_allowances(self._settings.routing)),
+            split=Split(shares=shares, stable=models[0].variant, salt=self._settings.routing.trial),
+            policy=_policy(self._settings.routing),
             on_event=self._observing.on_event,
         )
         whole = router if is_split else self._cached(router, models[0])
@@ -233,6 +236,24 @@ def stable_first(models: Sequence[ModelSettings]) -> list[ModelSettings]:
     """The variant `stable` before others; without one, the first variant that was named is the stable one."""
     stable = "stable" if any(model.variant == "stable" for model in models) else models[0].variant
     return sorted(models, key=lambda model: model.variant != stable)
+
+
+def _allowances(settings: RoutingSettings) -> tuple[Allowance, ...]:
+    from inference.resilience.budget import Allowance
+
+    found: list[Allowance] = []
+    if settings.requests_per_minute:
+        found.append(Allowance(of="requests", most=settings.requests_per_minute, seconds=60.0))
+    if settings.tokens_per_day:
+        found.append(Allowance(of="tokens", most=settings.tokens_per_day, seconds=86_400.0))
+    return tuple(found)
+
+
+def _policy(settings: RoutingSettings) -> RouterPolicy:
+    from inference.routing.hedging import Hedging
+    from inference.routing.router import RouterPolicy
+
+    return RouterPolicy(hedging=Hedging(seconds=settings.hedge_seconds) if settings.hedge_seconds else None)
 
 
 def _backend(served: Served, generator: Generator) -> Backend:

@@ -101,7 +101,7 @@ class KeptModels:
 
     def get(self, settings: Settings) -> Models:
         # Older ones may still be working for a request; all are closed at the end.
-        key = (settings.models, settings.cache, settings.observe)
+        key = (settings.models, settings.cache, settings.routing, settings.observe, settings.prompts)
         if key not in self._made:
             models = self._made[key] = Models(settings, self._env)
             task = asyncio.get_running_loop().create_task(models.start())

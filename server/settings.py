@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import cattrs
 
-from server.model_settings import CacheSettings, ModelSettings, ObserveSettings
+from server.model_settings import CacheSettings, ModelSettings, ObserveSettings, RoutingSettings
 from workspace.trust import Trust, read_trust
 
 T = TypeVar("T")
@@ -136,6 +136,7 @@ class Settings:
     prompts: str = ""
     """A folder of prompts that replace those that come along: docs/prompts.md."""
     cache: CacheSettings = field(default_factory=CacheSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
     complete: CompleteSettings = field(default_factory=CompleteSettings)

@@ -7,6 +7,7 @@ import json
 import stat
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -53,8 +54,11 @@ def say(text: str, **options: Any) -> str:
 
 
 @asynccontextmanager
-async def models(env: dict[str, str], *, cache: dict[str, Any] | None = None, **tables: Any) -> AsyncGenerator[Models]:
-    settings, problems = Configuration(env, editor={"models": tables, "cache": cache or {}}).settings()
+async def models(
+    env: dict[str, str], *, cache: dict[str, Any] | None = None, routing: dict[str, Any] | None = None, **tables: Any
+) -> AsyncGenerator[Models]:
+    values = {"models": tables, "cache": cache or {}, "routing": routing or {}}
+    settings, problems = Configuration(env, editor=values).settings()
     assert problems == ()
     made = Models(settings, env)
     try:
@@ -149,6 +153,26 @@ async def test_too_many_at_once_are_told_so(server: str, env: dict[str, str]) ->
     async with models(env, cache={"answers": "off"}, code=table) as made:
         answers = await asyncio.gather(*(text_of(made) for _ in range(4)), return_exceptions=True)
     assert sum(isinstance(answer, InferenceError) and "busy" in str(answer).lower() for answer in answers) == 2
+
+
+async def test_a_budget_that_is_spent_is_said(server: str, env: dict[str, str]) -> None:
+    table = {"url": server, "model": say("fine"), "headers": ["x-name=budget"]}
+    async with models(env, cache={"answers": "off"}, routing={"requests_per_minute": 2}, code=table) as made:
+        assert [await text_of(made) for _ in range(2)] == ["fine"] * 2
+        with pytest.raises(InferenceError, match="budget of 2 requests a minute is used up"):
+            await text_of(made)
+    assert len(await asyncio.to_thread(seen_by, server, "budget")) == 2
+
+
+async def test_a_slow_model_is_hedged_where_the_settings_want_it(server: str, env: dict[str, str]) -> None:
+    tables: dict[str, Any] = {
+        "slow": {"url": server, "model": say("slow", delay=30), "headers": ["x-name=hedged"]},
+        "quick": {"url": server, "model": say("quick")},
+    }
+    async with models(env, cache={"answers": "off"}, routing={"hedge_seconds": 0.2}, **tables) as made:
+        # Without the second one, an answer that begins after 30 s would not come within 8.
+        soon = replace(ASK, seconds=8)
+        assert {await text_of(made, soon) for _ in range(4)} == {"quick"}
 
 
 async def test_the_model_that_completes_is_asked_for_its_form(server: str, env: dict[str, str]) -> None:
