@@ -18,7 +18,7 @@ from assist.actions.rewrite import accept_all, instruction_of, write_edit
 from assist.actions.seek import Judge, Write, seek
 from assist.actions.suite import suite_for
 from assist.actions.types import judge_types, only_types
-from assist.actions.write_tests import Tested, judge_tests, write_tests
+from assist.actions.write_tests import Subject, judge_tests, write_tests
 from assist.task import Budget, Outcome
 from sandbox.receipt import Grade
 
@@ -77,7 +77,7 @@ async def _tests(model: Model, spot: Spot, focus: Focus, bench: Bench, budget: B
         raise NotAllowed(f"No tests can be written for {spot.path}: its project cannot be opened.")
     test_path = await asyncio.to_thread(suite_for, project, spot.path)
     context = (spot.path, test_path) if project.read(test_path) is not None else (spot.path,)
-    tested = Tested(path=spot.path, lines=range(focus.first + 1, focus.last + 2), test_path=test_path)
+    tested = Subject(path=spot.path, lines=range(focus.first + 1, focus.last + 2), test_path=test_path)
     write: Write = partial(write_tests, model, project, spot, focus, test_path)
     judge: Judge = partial(judge_tests, bench=bench, tested=tested, model=model.name, context=context)
     # What proves nothing is offered in the end, but only after another try; without a sandbox none would help.

@@ -33,7 +33,7 @@ _REFUSED = ("import os.system", "os.system(", "subprocess.", "socket.", "shutil.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class Subject:
     """What new tests are about."""
 
     path: str
@@ -94,7 +94,7 @@ def new_tests(edit: Edit) -> list[str]:
     return found
 
 
-async def judge_tests(edit: Edit, bench: Bench, tested: Tested, *, model: str, context: tuple[str, ...]) -> Receipt:
+async def judge_tests(edit: Edit, bench: Bench, tested: Subject, *, model: str, context: tuple[str, ...]) -> Receipt:
     """`verified`: every new test passes, passes again, and some mutated copy of the code fails. Else `unverified`."""
     project, runner = bench.project, bench.runner
     if project is None or runner is None or bench.why_not:

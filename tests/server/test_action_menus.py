@@ -41,6 +41,9 @@ async def test_actions_for_a_place_with_a_model(desk: Start, tmp_path: Path, edi
     given = actions[2]["command"]["arguments"][0]
     assert given == {"uri": source, "version": 1, "line": HERE, "name": "total"}
     assert ("tags" in actions[2]) == (editor == "code-server")
+    answered = next(each["result"] for each in it.wire.received if "capabilities" in (each.get("result") or {}))
+    offered = answered["capabilities"].get("workspace", {}).get("textDocumentContent")
+    assert offered == ({"schemes": ["assay-diff", "assay-answer"]} if editor == "code-server" else None)
     # Of what was asked for, and below it.
     assert shown(await menu(it, source, HERE, only=["refactor.rewrite"])) == [
         each for each in ON_A_FUNCTION if each[1].startswith("refactor")
