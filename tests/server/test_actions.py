@@ -215,6 +215,45 @@ async def test_an_answer_that_reaches_for_other_files_is_refused(desk: Start, tm
     assert worse["error"]["message"] == "“hunks” of assay.applyHunks must be a list of whole numbers."
 
 
+async def test_documentation_and_types_are_held_to_what_they_are(desk: Start, tmp_path: Path) -> None:
+    typed = block("shop.py", "def total(prices):", "def total(prices: list[int]) -> int:", "annotate total")
+    it = await sit(
+        desk,
+        make_shop(tmp_path / "shop"),
+        answer("The sum, in cents. 😀", when=("documentation comment",)),
+        answer(block("shop.py", "    result = 0", "    result: int = 1"), unless=("could not be used",)),
+        answer(typed, when=("It changes more than types",)),
+        editor="Neovim-0.7",
+        **UNTRUSTED,
+    )
+    source = it.open("shop.py")
+    result = await it.run("assay.addTypes", uri=source, line=4)
+    assert (result["grade"], result["title"]) == ("unverified", "Annotate total (unverified)")
+    assert replaced(SHOP, it.applied[0]["changes"][source]) == SHOP.replace("(prices):", "(prices: list[int]) -> int:")
+    result = await it.run("assay.document", uri=source, line=4)
+    assert (result["grade"], result["title"]) == ("unverified", "Document total (unverified)")
+    shown = replaced(SHOP, it.applied[1]["changes"][source])
+    assert shown == SHOP.replace("(prices):\n", '(prices):\n    """The sum, in cents. 😀"""\n')
+    nowhere = await it.run("assay.document", uri=source, line=2)
+    assert nowhere["reason"] == "There is no definition at line 3 of shop.py; put the cursor into one."
+    untitled = await it.run("assay.document", uri="untitled:Untitled-1", line=2)
+    assert (untitled["grade"], untitled["applied"]) == ("failed", False)
+
+
+@pytest.mark.parametrize("editor", ["helix", "Neovim-0.7"])
+async def test_tests_of_a_module_without_any_are_a_new_file(desk: Start, tmp_path: Path, editor: str) -> None:
+    root = make_shop(tmp_path / "shop")
+    (root / "tests" / "test_shop.py").unlink()
+    new = "from shop import total\n\n\ndef test_total():\n    assert total([1]) == 1\n"
+    text = f"Edit: test total\n\ntests/test_shop.py\n<<<<<<< SEARCH\n=======\n{new.rstrip()}\n>>>>>>> REPLACE\n"
+    it = await sit(desk, root, answer(text), editor=editor, **UNTRUSTED)
+    result = await it.run("assay.writeTests", uri=it.open("shop.py"), line=4)
+    assert (result["grade"], result["applied"]) == ("unverified", True), result
+    created, edit = it.applied[0]["documentChanges"]
+    assert (created["kind"], created["uri"]) == ("create", it.uri("tests/test_shop.py"))
+    assert edit["edits"][0]["newText"] == new
+
+
 @pytest.mark.parametrize("editor", ["code-server", "Neovim-0.7"])
 async def test_an_explanation_is_shown_with_its_source(desk: Start, tmp_path: Path, editor: str) -> None:
     it = await sit(desk, make_shop(tmp_path / "shop"), answer("Adds the `prices` up. 😀"), editor=editor, **UNTRUSTED)
