@@ -81,18 +81,21 @@ async def work_on(
     root: Path,
     token: str | int | None,
     body: Callable[[Report], Coroutine[Any, Any, T]],
+    *,
+    takes_turn: bool = True,
 ) -> T | None:
     """Run a command's body when it is its turn; None when the user cancelled it.
 
     Cancelling the request cancels the body and waits until it has cleaned up.
 
+    :param takes_turn: whether it waits for the command that runs; what only asks a model need not.
     :raises Busy: too many are waiting.
     """
     place = ls.session.work
     place.check(root)
     created = token is None
     name: str | int = f"assay-{uuid.uuid4().hex[:12]}" if token is None else token
-    task = asyncio.create_task(_with_progress(ls, title, root, name, created, body))
+    task = asyncio.create_task(_with_progress(ls, title, root, name, created, body, takes_turn))
     place.active[name] = Work(title, root, name, task)
     try:
         await asyncio.wait({task})
@@ -112,6 +115,7 @@ async def _with_progress(
     token: str | int,
     created: bool,
     body: Callable[[Report], Coroutine[Any, Any, T]],
+    takes_turn: bool,
 ) -> T:
     shown = not created or await _create(ls, token)
     report: Report = _reporter(ls, token) if shown else _silent
@@ -119,9 +123,12 @@ async def _with_progress(
         _progress(ls, token, lsp.WorkDoneProgressBegin(title=title, cancellable=True))
     ending = "stopped"
     try:
-        if ls.session.work.is_waiting(root):
-            report("waiting for another command")
-        async with ls.session.work.turn(root):
+        if takes_turn:
+            if ls.session.work.is_waiting(root):
+                report("waiting for another command")
+            async with ls.session.work.turn(root):
+                result = await body(report)
+        else:
             result = await body(report)
         ending = "done"
         return result

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from assist.actions.errors import ActionError, NoUsableAnswer
 from assist.chat.speech import MAX_ANSWER, Speech
 from inference.errors import BadOutput
-from inference.ports import GenerateRequest, Generator, Message
+from inference.ports import Finished, GenerateRequest, Generator, Message
 from inference.prompts.files import BadPrompt, part, prompt
 from inference.prompts.inert import made_inert
 from workspace.edit import Edit
@@ -25,6 +26,17 @@ _MAX_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One question to the model, for whoever asks how an action came about."""
+
+    first_seconds: float | None
+    """Until the first piece of the answer; None when none came."""
+    seconds: float
+    finished: Finished | None
+    """None when the answer broke off, or was not read to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A generator with what every question to it shares."""
 
@@ -34,6 +46,8 @@ class Model:
     prompts: Path | None = None
     """A person's own prompts, see `inference.prompts.files`."""
     progress: Callable[[str], None] = lambda _: None
+    exchanges: list[Exchange] = field(default_factory=list[Exchange])
+    """In the order of the questions; each is added at its end, however it ended."""
 
     @property
     def name(self) -> str:
@@ -82,12 +96,24 @@ def shown_edit(edit: Edit) -> Edit:
 async def ask(model: Model, messages: Sequence[Message], *, max_tokens: int = _MAX_TOKENS) -> Answer:
     """:raises InferenceError: it cannot answer."""
     speech = Speech()
+    started, first = time.monotonic(), None
+    finished: list[Finished] = []
     request = GenerateRequest(messages=tuple(messages), max_tokens=max_tokens, seconds=model.seconds)
-    async with aclosing(model.generator.stream(request)) as stream:
-        async for piece in stream:
-            speech.feed(piece)
-            if speech.is_over:
-                break
+    try:
+        async with aclosing(model.generator.stream(request, on_finish=finished.append)) as stream:
+            async for piece in stream:
+                first = first or time.monotonic() - started
+                speech.feed(piece)
+                if speech.is_over:
+                    break
+    finally:
+        model.exchanges.append(
+            Exchange(
+                first_seconds=first,
+                seconds=time.monotonic() - started,
+                finished=finished[0] if finished else None,
+            )
+        )
     speech.finish()
     return Answer(text=speech.text, raw=speech.raw, ended_by=speech.ended_by)
 

@@ -103,7 +103,7 @@ async def _run(ls: AssayServer, asked: Asked, kind: EditKind, report: Report) ->
     if outcome.receipt is not None:
         await asyncio.to_thread(open_receipts(ls.session.configuration.env).save, outcome.receipt)
     explained(
-        ls, kind, grade=outcome.grade, reason=outcome.reason, model=model.name, paths=performed.context,
+        ls, kind, grade=outcome.grade, reason=outcome.reason, model=model, paths=performed.context,
         receipt=outcome.receipt, seconds=outcome.seconds,
     )  # fmt: skip
     return await conclude(ls, _ready(asked, kind, performed, model.name))

@@ -32,7 +32,12 @@ async def commit_message(ls: AssayServer, params: lsp.ExecuteCommandParams) -> d
         place = ls.session.place_of(arguments.uri)
         snapshots = ls.session.documents_in(place.root)
         result = await work_on(
-            ls, _TITLE, place.root, params.work_done_token, lambda report: _write(ls, place, snapshots, report)
+            ls,
+            _TITLE,
+            place.root,
+            params.work_done_token,
+            lambda report: _write(ls, place, snapshots, report),
+            takes_turn=False,
         )
     except BadArguments:
         raise
@@ -59,7 +64,7 @@ async def _write(ls: AssayServer, place: Place, snapshots: Mapping[str, Snapshot
     working = staged if staged.edit.changes else await asyncio.to_thread(working_changes, place.root, buffers)
     with speaking():
         found = await write_commit_message(model, place.root, staged, working)
-    explained(ls, "commit", grade="", reason="answered", model=model.name, paths=found.paths)
+    explained(ls, "commit", grade="", reason="answered", model=model, paths=found.paths)
     what = "what is staged" if found.staged else "the working tree, since nothing is staged"
     message = lsp.ShowMessageParams(type=lsp.MessageType.Info, message=f"Assay: for {what}:\n{found.text}")
     ls.window_show_message(message)

@@ -30,7 +30,12 @@ async def explain_code(ls: AssayServer, params: lsp.ExecuteCommandParams) -> dic
     try:
         asked = asked_at(ls, title, arguments)
         result = await work_on(
-            ls, title, asked.place.root, params.work_done_token, lambda report: _explain(ls, asked, report)
+            ls,
+            title,
+            asked.place.root,
+            params.work_done_token,
+            lambda report: _explain(ls, asked, report),
+            takes_turn=False,
         )
     except BadArguments:
         raise
@@ -55,7 +60,7 @@ async def _explain(ls: AssayServer, asked: Asked, report: Report) -> dict[str, A
     with speaking():
         focus = await asyncio.to_thread(selection_at, spot)
         found = await explain(model, focus, asked.arguments.message)
-    explained(ls, "explain", grade="", reason="answered", model=model.name, paths=(spot.path,))
+    explained(ls, "explain", grade="", reason="answered", model=model, paths=(spot.path,))
     await show_text(ls, found.text, f"explain {focus.name or spot.path}")
     sources = [
         {

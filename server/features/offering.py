@@ -15,6 +15,7 @@ from server.features.status import send_rest
 from server.proposals import DIFF_SCHEME
 
 if TYPE_CHECKING:
+    from assist.actions.ask import Exchange, Model
     from sandbox.receipt import Receipt
     from server.app import AssayServer
     from server.proposals import Proposal
@@ -99,12 +100,13 @@ def explained(
     *,
     grade: str,
     reason: str,
-    model: str = "",
+    model: Model | None = None,
     paths: tuple[str, ...] = (),
     receipt: Receipt | None = None,
     seconds: float = 0.0,
 ) -> None:
     """Keep for `assay/explain` how an action came about."""
+    exchanges = model.exchanges if model is not None else []
     ls.session.explain(
         KIND,
         {
@@ -112,12 +114,27 @@ def explained(
             "action": action,
             "grade": grade,
             "reason": reason,
-            "model": model or None,
+            "model": model.name if model is not None else None,
+            "requests": [_exchange_json(each) for each in exchanges],
             "context": list(paths),
             "receipt": receipt.id if receipt is not None else None,
             "seconds": seconds,
         },
     )
+
+
+def _exchange_json(exchange: Exchange) -> dict[str, Any]:
+    finished = exchange.finished
+    usage = finished.usage if finished is not None else None
+    return {
+        "firstSeconds": None if exchange.first_seconds is None else round(exchange.first_seconds, 3),
+        "seconds": round(exchange.seconds, 3),
+        "ended": finished.reason if finished is not None else None,
+        "backend": finished.backend or None if finished is not None else None,
+        "promptTokens": usage.prompt if usage is not None else None,
+        "cachedTokens": usage.cached if usage is not None else None,
+        "completionTokens": usage.completion if usage is not None else None,
+    }
 
 
 def preview_uri(proposal: Proposal, path: str) -> str:

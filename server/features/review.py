@@ -41,7 +41,12 @@ async def review_changes(ls: AssayServer, params: lsp.ExecuteCommandParams) -> d
         place = ls.session.place_of(arguments.uri)
         snapshots = ls.session.documents_in(place.root)
         result = await work_on(
-            ls, _TITLE, place.root, params.work_done_token, lambda report: _review(ls, place, snapshots, report)
+            ls,
+            _TITLE,
+            place.root,
+            params.work_done_token,
+            lambda report: _review(ls, place, snapshots, report),
+            takes_turn=False,
         )
     except BadArguments:
         raise
@@ -95,7 +100,7 @@ async def _review(ls: AssayServer, place: Place, snapshots: Mapping[str, Snapsho
     with speaking():
         found = await review(model, place.root, changes)
     shown = _take_over(ls, place, found)
-    explained(ls, "review", grade="", reason="answered", model=model.name, paths=found.paths)
+    explained(ls, "review", grade="", reason="answered", model=model, paths=found.paths)
     count = len(shown)
     reason = " ".join([f"{count or 'No'} finding{'' if count == 1 else 's'}.", *found.notes])
     ls.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Info, message=f"Assay: {reason}"))
@@ -165,9 +170,7 @@ async def _apply(
     receipt = await judge_edit(edit, bench, model=found.model, context=(found.path,))
     await asyncio.to_thread(open_receipts(ls.session.configuration.env).save, receipt)
     grade = receipt.grade.value
-    explained(
-        ls, "review fix", grade=grade, reason=receipt.reason, model=found.model, paths=(found.path,), receipt=receipt
-    )
+    explained(ls, "review fix", grade=grade, reason=receipt.reason, paths=(found.path,), receipt=receipt)
     proposal = None
     if grade != "failed":
         proposal = Proposal(

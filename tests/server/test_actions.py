@@ -265,12 +265,32 @@ async def test_an_explanation_is_shown_with_its_source(desk: Start, tmp_path: Pa
         {"uri": source, "path": "shop.py",
          "range": {"start": {"line": 3, "character": 0}, "end": {"line": 8, "character": 0}}}
     ]  # fmt: skip
+    told = await it.wire.result("assay/explain", {"kind": "action"})
+    assert (told["action"], told["model"], told["context"]) == ("explain", "scripted:tests", ["shop.py"])
+    [asked] = told["requests"]
+    assert (asked["ended"], asked["firstSeconds"] is not None) == ("stop", True)
     if editor == "code-server":
         [shown] = it.wire.sent("window/showDocument")
         assert shown["uri"].endswith("/explain-total.md")
         assert (await it.wire.result("workspace/textDocumentContent", {"uri": shown["uri"]})) == {"text": text}
     else:
         assert it.said() == [f"Assay: {text}"]
+
+
+async def test_a_question_does_not_wait_for_an_edit(desk: Start, tmp_path: Path) -> None:
+    it = await sit(
+        desk,
+        make_shop(tmp_path / "shop"),
+        answer(TWO, when=("You change code",), delay=30.0),
+        answer("Adds them up."),
+        **UNTRUSTED,
+    )
+    source = it.open("shop.py")
+    request = it.start("assay.simplify", uri=source, line=4)
+    await it.progress(lambda message: message == "asking scripted:tests")
+    assert (await it.run("assay.explainCode", uri=source, line=4))["text"].startswith("Adds them up.")
+    assert await it.run("assay.cancel") == {"cancelled": 1}
+    assert (await it.wire.response(request))["result"]["reason"] == "Cancelled."
 
 
 # ---- changes
