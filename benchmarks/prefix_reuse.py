@@ -1,4 +1,5 @@
-"""How much of each prompt a server can take over from the prompts before it, with Assay's layout and without.
+"""How much of each prompt a server can take over from the prompts before it, with the files of a prompt in
+three orders.
 
 `python -P -m benchmarks.prefix_reuse`. A session of typing is replayed over this repository's own files: the lines of
 a function appear one word after another, and a request goes out at each. What is shown beside the file are passages of
@@ -10,24 +11,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from inference.prompts.files import prompt
-from inference.prompts.layout import BLOCK, Laid, Part, laid_out, reused
+from assist.complete.prompt import Dialect, prompt_for
+from assist.complete.values import Hole, Snippet
+from inference.fim.families import QWEN_CODER
 from inference.tokens.estimate import estimated_pieces, estimating_counter
 
+BLOCK = 16
+"""Tokens that vLLM keeps or drops together: its "Automatic Prefix Caching" design."""
 _ROOT = Path(__file__).resolve().parents[1]
 _EDITED = ("inference/copying.py", "retrieval/store/server.py", "assist/edit.py")
-_BUDGET = 4_096
 _PASSAGE = 40  # lines
 _OFFERED = 16  # passages, the best by score; about half of them have room
-_WINDOW = 60  # lines before the cursor
-_AFTER = 20
-_STEP = 16  # lines by which the window moves, in both ways
+_SERVES = 8  # requests that one search serves: what was found is looked for again after 10 s
 _WORDS = re.compile(r"[A-Za-z_]\w{2,}")
+WAYS = ("by score", "by path", "as the last")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,58 +43,74 @@ class Reuse:
     """The fraction in blocks that any earlier prompt left, as in a cache that never forgets."""
 
 
-def session(path: str, *, first: int = 40, lines: int = 24) -> tuple[tuple[Part, ...], ...]:
-    """The parts of each request while the lines from `first` on are typed, by the best score first."""
-    text = (_ROOT / path).read_text("utf-8")
-    all_lines = text.split("\n")
-    passages = [passage for passage in _passages() if passage.key.partition(":")[0] != path]
-    system = Part(kind="system", text=prompt("edit").sections[0][1])
-    listing = Part(
-        kind="map", key="files", text="\n".join(sorted({each.key.partition(":")[0] for each in passages})[:80])
-    )
-    requests: list[tuple[Part, ...]] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    hole: Hole
+    snippets: tuple[Snippet, ...]
+    """The best first."""
+
+
+def session(path: str, *, first: int = 40, lines: int = 24) -> tuple[Request, ...]:
+    """What is asked for while the lines from `first` on are typed."""
+    all_lines = (_ROOT / path).read_text("utf-8").split("\n")
+    passages = [passage for passage in _passages() if passage.path.partition(":")[0] != path]
+    requests: list[Request] = []
+    offered: tuple[Snippet, ...] = ()
     for number in range(first, min(first + lines, len(all_lines))):
         words = all_lines[number].split(" ")
         for typed in range(1, len(words) + 1):
             line = " ".join(words[:typed])
-            start = max(0, number - _WINDOW) // _STEP * _STEP
-            before = "\n".join([*all_lines[start:number], line])
-            after = "\n".join(all_lines[first + lines : first + lines + _AFTER])
-            offered = _best(passages, "\n".join([*all_lines[max(0, number - 10) : number], line]))
-            requests.append((system, listing, *offered, Part(kind="cursor", text=f"{before}<|cursor|>\n{after}")))
+            before = "\n".join([*all_lines[:number], line])
+            if len(requests) % _SERVES == 0:
+                offered = _best(passages, "\n".join([*all_lines[max(0, number - 10) : number], line]))
+            text = before + "\n" + "\n".join(all_lines[first + lines :])
+            hole = Hole(
+                document=path,
+                path=path,
+                language="python",
+                version=1,
+                text=text,
+                offset=len(before),
+                repository="assay",
+            )
+            requests.append(Request(hole=hole, snippets=offered))
     return tuple(requests)
 
 
-def replayed(requests: tuple[tuple[Part, ...], ...], way: str) -> Reuse:
-    """:param way: `layout`, `by path` (without a memory of the last prompt), or `by score`."""
-    texts: list[str] = []
-    last: Laid | None = None
-    count = estimating_counter().count
-    for parts in requests:
-        last = laid_out(parts, last if way == "layout" else None, budget=_BUDGET, count=count)
-        texts.append(_in_order_of_score(last) if way == "by score" else last.text)
-    pieces = [estimated_pieces(text) for text in texts]
+def replayed(requests: tuple[Request, ...], way: str) -> Reuse:
+    """:param way: one of `WAYS`; the last is the product's."""
+    pieces: list[list[str]] = []
+    last: tuple[str, ...] = ()
+    dialect = Dialect(family=QWEN_CODER, count=estimating_counter().count, context_tokens=8_192)
+    for request in requests:
+        before = {
+            "by score": tuple(snippet.path for snippet in request.snippets),
+            "by path": (),
+            "as the last": last,
+        }[way]
+        made = prompt_for(request.hole, dialect, "block", request.snippets, before)
+        last = made.paths
+        pieces.append(estimated_pieces(made.text))
     tokens = sum(map(len, pieces))
-    shared = sum(reused(a, b) * len(b) for a, b in pairwise(pieces))
     return Reuse(
         way=way,
-        requests=len(texts),
+        requests=len(pieces),
         tokens=tokens,
-        from_last=shared / tokens,
+        from_last=sum(_shared(a, b) for a, b in pairwise(pieces)) / tokens,
         from_all=_from_all(pieces) / tokens,
     )
 
 
 def measured(edited: tuple[str, ...] = _EDITED) -> dict[str, dict[str, Reuse]]:
     """By file and way."""
-    ways = ("by score", "by path", "layout")
-    return {path: {way: replayed(requests, way) for way in ways} for path in edited for requests in [session(path)]}
+    return {path: {way: replayed(requests, way) for way in WAYS} for path in edited for requests in [session(path)]}
 
 
-def _in_order_of_score(laid: Laid) -> str:
-    inside = sorted((part for part in laid.parts if part.kind == "snippet"), key=lambda part: -part.score)
-    others = [part for part in laid.parts if part.kind != "snippet"]
-    return "\n".join(part.text for part in [*others[:-1], *inside, others[-1]])
+def _shared(previous: list[str], current: list[str]) -> int:
+    """Tokens in whole blocks that both begin with."""
+    most = min(len(previous), len(current))
+    same = next((at for at in range(most) if previous[at] != current[at]), most)
+    return same // BLOCK * BLOCK
 
 
 def _from_all(prompts: list[list[str]]) -> int:
@@ -110,31 +127,30 @@ def _from_all(prompts: list[list[str]]) -> int:
     return found
 
 
-def _best(passages: list[Part], near: str) -> Iterator[Part]:
+def _best(passages: list[Snippet], near: str) -> tuple[Snippet, ...]:
     wanted = Counter(_WORDS.findall(near))
-    scored = [(sum(n for word, n in wanted.items() if word in _known(part)), part) for part in passages]
-    for score, part in sorted(scored, key=lambda each: (-each[0], each[1].key))[:_OFFERED]:
-        yield Part(kind=part.kind, key=part.key, text=part.text, score=float(score))
+    scored = [(sum(n for word, n in wanted.items() if word in _known(each)), each) for each in passages]
+    return tuple(each for _, each in sorted(scored, key=lambda pair: (-pair[0], pair[1].path))[:_OFFERED])
 
 
 _words: dict[str, frozenset[str]] = {}
 
 
-def _known(part: Part) -> frozenset[str]:
-    if part.key not in _words:
-        _words[part.key] = frozenset(_WORDS.findall(part.text))
-    return _words[part.key]
+def _known(passage: Snippet) -> frozenset[str]:
+    if passage.path not in _words:
+        _words[passage.path] = frozenset(_WORDS.findall(passage.text))
+    return _words[passage.path]
 
 
-def _passages() -> list[Part]:
-    found: list[Part] = []
+def _passages() -> list[Snippet]:
+    found: list[Snippet] = []
     for package in ("inference", "retrieval", "assist", "workspace"):
         for file in sorted((_ROOT / package).rglob("*.py")):
             path = file.relative_to(_ROOT).as_posix()
             lines = file.read_text("utf-8").split("\n")
             for start in range(0, len(lines), _PASSAGE):
-                text = f"From {path}:\n" + "\n".join(lines[start : start + _PASSAGE])
-                found.append(Part(kind="snippet", key=f"{path}:{start:06}", text=text))
+                text = "\n".join(lines[start : start + _PASSAGE])
+                found.append(Snippet(kind="hit", source="search", path=f"{path}:{start:06}", text=text))
     return found
 
 

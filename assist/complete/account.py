@@ -33,7 +33,7 @@ class Account:
 
     def explanation(self, hole: Hole, reason: str, items: Sequence[Item], now: float) -> Explanation:
         """The account as it is given to others."""
-        paths = self.prompt.paths if self.prompt is not None else frozenset[str]()
+        paths = frozenset(self.prompt.paths if self.prompt is not None else ())
         return Explanation(
             document=hole.document,
             version=hole.version,

@@ -47,6 +47,8 @@ still, only what is new in it is read."""
 _COPY_AFTER = 4_000
 _COPY_INDEXED = 2_000_000
 """Characters of other files whose index is kept, some 25 MB of memory."""
+_DOCUMENTS = 50
+"""Whose last prompt's files are remembered."""
 _GRACE = 0.25
 """Seconds beyond its deadline after which a backend is not waited for any more."""
 
@@ -65,6 +67,7 @@ class Completion:
         self._on_event = on_event
         self._cache = CompletionCache(clock=clock)
         self._context = ContextKeeper(clock)
+        self._shown: dict[str, tuple[str, ...]] = {}
         self._latest: LatestOnly[Outcome] = LatestOnly()
         self._copier: CopyCompleter | None = None
         self._items: dict[str, tuple[Item, ...]] = {}
@@ -169,7 +172,11 @@ class Completion:
             looked = self._clock()
             account.found = await self._context.gather(means.sources, hole)
             account.context_seconds = self._clock() - looked
-        account.prompt = prompt = prompt_for(hole, model.dialect, account.shape, account.found.snippets)
+        last = self._shown.pop(hole.document, ())
+        account.prompt = prompt = prompt_for(hole, model.dialect, account.shape, account.found.snippets, last)
+        self._shown[hole.document] = prompt.paths
+        if len(self._shown) > _DOCUMENTS:
+            del self._shown[next(iter(self._shown))]
         count = wishes.candidates if hole.invoked else 1
         asked = self._clock()
         # The others are welcome, and missed by nobody.

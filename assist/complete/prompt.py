@@ -11,9 +11,10 @@ from inference.fim.families import Family
 from inference.fim.prompt import FimRequest, OtherFile, fim_prompt
 from workspace.secrets import redact
 
-_BEFORE, _AFTER = 8_000, 3_000
+_BEFORE, _AFTER = 8_000, 2_000
 """Code points of the document on each side of the cursor. Redacting is most of what a prompt costs, up to 2 ms
-where nearly every line has a word such as `token`."""
+where nearly every line has a word such as `token`. Most families read the prefix first, so a server computes all behind
+the cursor anew for each key: with 3,000 it was 31 % of a prompt (benchmarks/reports/inference.md)."""
 _KEY = 8_192
 """Code points above in which a private key may begin that goes on into these."""
 _MOST_TOKENS = 3_072
@@ -36,22 +37,25 @@ class Prompt:
     stops: tuple[str, ...]
     budget: int
     tokens: int
-    paths: frozenset[str]
-    """Of the snippets that found room."""
+    paths: tuple[str, ...]
+    """Of the snippets that found room, in the prompt's order."""
 
 
 class InSecret(Exception):
     """The cursor stands in a secret, so that both sides of it would give it away."""
 
 
-def prompt_for(hole: Hole, dialect: Dialect, shape: Shape, snippets: Sequence[Snippet]) -> Prompt:
-    """:raises InSecret: nothing may be sent from this place.
+def prompt_for(
+    hole: Hole, dialect: Dialect, shape: Shape, snippets: Sequence[Snippet], last: tuple[str, ...] = ()
+) -> Prompt:
+    """:param last: the paths of the last prompt for the document.
+    :raises InSecret: nothing may be sent from this place.
     :raises ValueError: the model's context is too short for any prompt."""
     before, after = without_secrets(hole)
     room = min(_MOST_TOKENS, dialect.context_tokens - MAX_TOKENS[shape])
     if dialect.family is None:
         text = strip_special(before)[-3 * max(room, 1) :]
-        return Prompt(text=text, stops=(), budget=room, tokens=dialect.count(text), paths=frozenset())
+        return Prompt(text=text, stops=(), budget=room, tokens=dialect.count(text), paths=())
     files = _files(snippets, hole.path) if dialect.family.repository is not None else ()
     request = FimRequest(
         prefix=before,
@@ -60,9 +64,10 @@ def prompt_for(hole: Hole, dialect: Dialect, shape: Shape, snippets: Sequence[Sn
         language=hole.language.capitalize(),
         repository=hole.repository,
         files=files,
+        before=last,
     )
     made = fim_prompt(dialect.family, request, budget=room, count=dialect.count)
-    return Prompt(text=made.text, stops=made.stops, budget=room, tokens=made.tokens, paths=frozenset(made.files))
+    return Prompt(text=made.text, stops=made.stops, budget=room, tokens=made.tokens, paths=made.files)
 
 
 def without_secrets(hole: Hole) -> tuple[str, str]:

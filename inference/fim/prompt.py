@@ -1,7 +1,7 @@
 """A prompt that asks a model to fill in the middle, within a budget of tokens.
 
-Laid out so that automatic prefix caching hits: what changes least stands first, other files in the order of their
-paths, and a window over a long file moves in steps of lines, not with each line that is typed.
+Laid out so that automatic prefix caching hits: what changes least stands first, other files in the order of the last
+prompt and then of their paths, and a window over a long file moves in steps of lines, not with each line that is typed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _PREFIX_SHARE = 0.75
 after it is needed to know where to stop, for which its first lines do."""
 _STEP = 16
 """Lines by which the window over a long file moves: while fifteen lines are typed, the prompt begins as it did."""
+_STAYS = 4
+"""Places by which a file counts as more relevant that the last prompt showed: relevance changes a little with each word
+that is typed, and each change of files costs the server all that follows."""
 _MOST_CHARACTERS = 8
 """Characters per token of the budget that are looked at: code has three to five, and counting all of a huge file for
 a prompt that shows a few hundred lines would cost more than the model's answer."""
@@ -53,6 +56,9 @@ class FimRequest:
     repository: str = ""
     files: tuple[OtherFile, ...] = ()
     """Other files, the most relevant first. Without any, or without a layout for them, the prompt is of file level."""
+    before: tuple[str, ...] = ()
+    """Paths of the last prompt's files in its order: those that are still shown stay where they were, before new ones,
+    so that the prompt begins as the last one did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +113,7 @@ class _Parts:
 
 
 def _prompt(family: Family, text: str, tokens: int, parts: _Parts) -> FimPrompt:
-    paths = tuple(file.path for file in _in_order(parts.files))
+    paths = tuple(file.path for file in parts.files)
     return FimPrompt(text=text, stops=family.stops, tokens=tokens, files=paths)
 
 
@@ -117,7 +123,7 @@ def _text(family: Family, request: FimRequest, parts: _Parts) -> str:
     outside, inside = family.here.format(**names), ""
     if layout is not None:
         name = layout.name.format(repository=_one_line(request.repository)) if request.repository else ""
-        above = name + "".join(_shown(file, layout) for file in _in_order(parts.files))
+        above = name + "".join(_shown(file, layout) for file in parts.files)
         outside, inside = above + layout.here.format(**names), layout.here_in_prefix.format(**names)
         if layout.inside_prefix:
             outside, inside = "", outside + inside
@@ -134,8 +140,16 @@ def _shown(file: OtherFile, layout: RepositoryLayout) -> str:
     return layout.file.format(path=file.path, code=f"{code}\n" if code else "")
 
 
-def _in_order(files: tuple[OtherFile, ...]) -> list[OtherFile]:
-    return sorted(files, key=lambda file: file.path)
+def _steady(files: tuple[OtherFile, ...], before: tuple[str, ...]) -> list[OtherFile]:
+    """The most relevant first, with an advantage for those that were shown."""
+    shown = frozenset(before)
+    places = {file.path: place - _STAYS * (file.path in shown) for place, file in enumerate(files)}
+    return sorted(files, key=lambda file: places[file.path])
+
+
+def _in_order(files: Iterable[OtherFile], before: tuple[str, ...]) -> tuple[OtherFile, ...]:
+    places = {path: place for place, path in enumerate(before)}
+    return tuple(sorted(files, key=lambda file: (places.get(file.path, len(places)), file.path)))
 
 
 def _fitted(family: Family, request: FimRequest, whole: _Parts, room: int, count: Count) -> _Parts:
@@ -145,7 +159,7 @@ def _fitted(family: Family, request: FimRequest, whole: _Parts, room: int, count
     left = room
     if family.repository is not None and whole.files:
         kept_free = min(int(room * _HERE_SHARE), prefix_needs + suffix_needs)
-        for file in whole.files:
+        for file in _steady(whole.files, request.before):
             needs = count(_shown(file, family.repository))
             if needs <= left - kept_free:
                 files.append(file)
@@ -154,7 +168,7 @@ def _fitted(family: Family, request: FimRequest, whole: _Parts, room: int, count
     before = min(prefix_needs, max(int(left * _PREFIX_SHARE), left - suffix_needs))
     cut = request.prefix.count("\n") - whole.prefix.count("\n")
     return _Parts(
-        files=tuple(files),
+        files=_in_order(files, request.before),
         prefix=whole.prefix if prefix_needs <= before else _end(whole.prefix, before, count, lines_before=cut),
         suffix=whole.suffix if suffix_needs <= left - before else _beginning(whole.suffix, left - before, count),
     )

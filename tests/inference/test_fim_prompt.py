@@ -221,3 +221,23 @@ def test_a_budget_that_does_not_hold_the_layout_is_refused() -> None:
 def test_no_whitespace_stands_before_the_mark_of_the_middle() -> None:
     prompt = fim_prompt(QWEN_CODER, replace(REQUEST, suffix=")\n  \r\n\t\n"), budget=500, count=words)
     assert prompt.text.endswith("<|fim_suffix|>)<|fim_middle|>")
+
+
+def test_files_that_the_last_prompt_showed_stay_where_they_were() -> None:
+    files = tuple(OtherFile(path=f"{name}.py", text=f"# {name}\n" * 3) for name in "dacb")
+    request = FimRequest(prefix="x", suffix="y", path="own.py", files=files)
+    first = fim_prompt(QWEN_CODER, request, budget=4_000, count=len)
+    assert first.files == ("a.py", "b.py", "c.py", "d.py")
+    again = replace(request, files=files[1:], before=("c.py", "gone.py", "d.py", "b.py"))
+    assert fim_prompt(QWEN_CODER, again, budget=4_000, count=len).files == ("c.py", "b.py", "a.py")
+
+
+def test_a_file_that_was_shown_outweighs_one_that_is_a_little_more_relevant() -> None:
+    files = tuple(OtherFile(path=f"{at}.py", text="x" * 400) for at in range(9))
+    request = FimRequest(prefix="x", suffix="y", path="own.py", files=files)
+    shown = fim_prompt(QWEN_CODER, request, budget=1_100, count=len).files
+    assert len(shown) == 2
+    later = replace(request, files=(files[5], files[6], *files[:5]), before=shown)
+    assert fim_prompt(QWEN_CODER, later, budget=1_100, count=len).files == shown
+    other = replace(request, files=tuple(reversed(files)), before=shown)
+    assert not set(fim_prompt(QWEN_CODER, other, budget=1_100, count=len).files) & set(shown)

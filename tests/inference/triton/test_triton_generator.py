@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inference.errors import BadRequest, BrokenStream, InferenceError, TimedOut
+from inference.errors import BackendUnavailable, BadRequest, BrokenStream, InferenceError, TimedOut
 from inference.ports import CompletionRequest, Finished, GenerateRequest, Message, Usage
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.generator import TritonGenerator, plain
@@ -20,7 +20,8 @@ from inference.triton.probe import lacking, probe_embedder, probe_generator, ser
 from inference.triton.profiles import EMBEDDER, TENSORRT_LLM, VLLM
 from inference.tritonserver.launch import TritonServer
 from tests.inference.triton.cancelling import times_to_cancel
-from tests.inference.triton.scripted import PATIENCE, endpoint, noted, once_noted, script
+from tests.inference.triton.scripted import PATIENCE, endpoint, noted, once_noted, repository, script
+from tests.inference.triton.servers import serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # gRPC does not bear that its loop is closed
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -255,11 +256,24 @@ async def test_an_abandoned_stream_frees_the_model(triton: TritonServer, tmp_pat
         await once_noted(record, "cancelled")
 
 
-async def test_every_cancellation_is_seen_soon(triton: TritonServer, tmp_path: Path) -> None:
-    async with talking_to(endpoint(triton)) as generator:
-        seconds = await times_to_cancel(generator, tmp_path / "record", count=100)
-    assert len(seconds) == 100
-    assert max(seconds) < 5  # generous: see benchmarks for what it is
+async def test_every_cancellation_is_seen_soon(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for _ in range(4):
+        folder = tmp_path_factory.mktemp("cancelled")
+        async with (
+            serving(repository(folder), ["scripted"], folder) as server,
+            talking_to(endpoint(server)) as generator,
+        ):
+            try:
+                seconds = await times_to_cancel(generator, folder / "record", count=100)
+            except BackendUnavailable:
+                # Release 24.10 ends by a fault in about one of 2,000 cancellations, mostly on a busy machine.
+                if server.is_alive():
+                    raise
+                continue
+        assert len(seconds) == 100
+        assert max(seconds) < 5  # generous: see benchmarks for what it is
+        return
+    pytest.fail("the server did not live through 100 cancellations")
 
 
 # Limits of time
