@@ -63,7 +63,7 @@ class Scope:
     def nodes(self) -> tuple[ast.AST, ...]:
         """What is executed as part of this scope: nested functions are scopes of their own."""
         if self.function is None:
-            return tuple(walk(self.source.tree))
+            return (*walk(self.source.tree), *self._defaults())
         return tuple(node for statement in self.function.body for node in (statement, *_inner(statement)))
 
     def each(self, kind: type[N]) -> Iterator[N]:
@@ -164,6 +164,15 @@ class Scope:
         """The node's code for a title, on one line."""
         text = " ".join(self.source.text(node).split())
         return text if len(text) <= _SNIPPET else text[: _SNIPPET - 1] + "…"
+
+    def _defaults(self) -> Iterator[ast.AST]:
+        """Default values of arguments, which are made when their function is defined."""
+        for node in ast.walk(self.source.tree):
+            if isinstance(node, Function):
+                for default in (*node.args.defaults, *node.args.kw_defaults):
+                    if default is not None:
+                        yield default
+                        yield from walk(default)
 
     def _docstring(self) -> ast.stmt | None:
         body: list[ast.stmt] = getattr(self.root, "body", [])

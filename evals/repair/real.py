@@ -47,7 +47,17 @@ class Fault:
 
 def load_faults(path: Path = LIST) -> tuple[Fault, ...]:
     entries = tomllib.loads(path.read_text())["fault"]
-    return tuple(Fault(**{**entry, "failing": tuple(entry["failing"])}) for entry in entries)
+    return tuple(
+        Fault(
+            repository=entry["repository"],
+            commit=entry["commit"],
+            path=entry["path"],
+            function=entry["function"],
+            kind=entry["kind"],
+            failing=tuple(entry["failing"]),
+        )
+        for entry in entries
+    )
 
 
 def load_places(path: Path = PLACES) -> tuple[Place, ...]:

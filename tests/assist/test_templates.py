@@ -158,6 +158,93 @@ def test_uses_what_the_failure_says() -> None:
     assert "COLOUR = 'grey'\n" in edits("COLOUR = 'gray'\n", wants)["constant"]
 
 
+NEW = {
+    "early_exit": (
+        "def f(xs):\n    xs = list(xs)\n    return xs[0]\n",
+        "def f(xs):\n    xs = list(xs)\n    if not xs:\n        return None\n    return xs[0]\n",
+        _NOTHING,
+    ),
+    "early_exit in a loop": (
+        "def f(xs):\n    for x in xs:\n        x.go()\n",
+        "def f(xs):\n    for x in xs:\n        if x is None:\n            continue\n        x.go()\n",
+        Clues(raised="AttributeError"),
+    ),
+    "refused_here": (
+        "class A:\n    def f(self, n):\n        self.left -= n\n",
+        "class A:\n    def f(self, n):\n        if n > self.left:\n"
+        '            raise ValueError("n is too large")\n        self.left -= n\n',
+        Clues(should_raise="ValueError"),
+    ),
+    "conditional": ("def f(n):\n    return log(n)\n", "def f(n):\n    return log(n) if n else 0\n", _NOTHING),
+    "item_filter": (
+        "def f(s):\n    return [w[0] for w in s]\n",
+        "def f(s):\n    return [w[0] for w in s if w]\n",
+        _NOTHING,
+    ),
+    "type_test": (
+        "def f(x, k):\n    if k not in x:\n        return 1\n",
+        "def f(x, k):\n    if not isinstance(x, dict) or k not in x:\n        return 1\n",
+        Clues(raised="TypeError"),
+    ),
+    "floor_at_zero": (
+        "def f(n):\n    return '%d' % (n - 1)\n",
+        "def f(n):\n    return '%d' % (max(0, n - 1))\n",
+        _NOTHING,
+    ),
+    "block": (
+        "def f(c):\n    if c == 1:\n        return 2\n    return 3\n\n\ndef g(c):\n    return 4\n",
+        "def f(c):\n    if c == 1:\n        return 2\n    return 3\n\n\n"
+        "def g(c):\n    if c == 1:\n        return 2\n    return 4\n",
+        _NOTHING,
+    ),
+    "like_call": (
+        "def f(p):\n    return read(p, strip=True)\n\n\ndef g(p):\n    return read(p)\n",
+        "def f(p):\n    return read(p, strip=True)\n\n\ndef g(p):\n    return read(p, strip=True)\n",
+        _NOTHING,
+    ),
+    "library_name": (
+        "import os\n\n\ndef f(p):\n    return os.path.commonprefix(p)\n",
+        "import os\n\n\ndef f(p):\n    return os.path.commonpath(p)\n",
+        _NOTHING,
+    ),
+    "one_more": (
+        "def f(s):\n    return s in ('.md', '.txt')\n",
+        "def f(s):\n    return s in ('.md', '.txt', '.rst')\n",
+        Clues(wanted=("'.rst'",)),
+    ),
+    "one_more type": (
+        "def f(s):\n    return isinstance(s, str)\n",
+        "def f(s):\n    return isinstance(s, (str, bytes))\n",
+        _NOTHING,
+    ),
+    "step": (
+        "def f(xs):\n    i = 0\n    for x in xs:\n        drop(x)\n",
+        "def f(xs):\n    i = 0\n    for x in xs:\n        drop(x)\n        i -= 1\n",
+        _NOTHING,
+    ),
+    "extra_condition by the class": (
+        "class A:\n    def f(self):\n        if self.shut:\n            return 1\n\n"
+        "    def g(self, x):\n        if x:\n            return 2\n",
+        "class A:\n    def f(self):\n        if self.shut:\n            return 1\n\n"
+        "    def g(self, x):\n        if x and not self.shut:\n            return 2\n",
+        _NOTHING,
+    ),
+    "returned from a generator": (
+        "def f(x):\n    if x:\n        f(x[1:])\n    else:\n        yield x\n",
+        "def f(x):\n    if x:\n        yield from f(x[1:])\n    else:\n        yield x\n",
+        _NOTHING,
+    ),
+    "off_by_one in a product": ("def f(n, k):\n    return n * k\n", "def f(n, k):\n    return (n - 1) * k\n", _NOTHING),
+    "constant of a default": ("def f(n=3):\n    return n\n", "def f(n=4):\n    return n\n", _NOTHING),
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_templates_from_real_fixes(name: str) -> None:
+    before, after, clues = NEW[name]
+    assert after in edits(before, clues)[name.partition(" ")[0]]
+
+
 def test_keeps_every_other_byte() -> None:
     code = "# -*- coding: utf-8 -*-\r\ndef f(é, b):\r\n    return 'ü' if é < b else b\t# <\r\n"
     assert code.replace("é < b", "é <= b") in edits(code)["comparison"]
@@ -188,7 +275,8 @@ def test_refuses_what_it_cannot_read() -> None:
 def test_every_template_has_a_prior_and_a_case() -> None:
     named = {template.__name__ for template in TEMPLATES}
     assert named == set(PRIORS)
-    assert named - {"refusal", "handler", "qualified"} == {template for template, _, _ in CASES}
+    cases = {template for template, _, _ in CASES} | {name.partition(" ")[0] for name in NEW}
+    assert named - {"refusal", "handler", "qualified"} == cases
 
 
 def _compiles(text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from assist.repair.scope import Clues, Mutation, Scope
-from assist.repair.templates import borrowed, calls, flow, guards, names, operators, patterns, values
+from assist.repair.templates import borrowed, calls, flow, guards, inner, names, operators, patterns, similar, values
 
 Template = Callable[[Scope, Clues], Iterator[Mutation]]
 
@@ -49,6 +49,17 @@ TEMPLATES: tuple[Template, ...] = (
     guards.fallback,
     borrowed.statement,
     borrowed.extra_condition,
+    calls.floor_at_zero,
+    inner.early_exit,
+    inner.refused_here,
+    inner.conditional,
+    inner.item_filter,
+    inner.type_test,
+    similar.block,
+    similar.like_call,
+    similar.library_name,
+    similar.one_more,
+    similar.step,
 )
 
 

@@ -27,7 +27,7 @@ def statement(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     here = {scope.source.text(node) for node in scope.statements()}
     found = [each for each in _neighbours(scope) if each[0] not in here]
     for text, weight in sorted(dict(found).items(), key=lambda each: -each[1])[:_STATEMENTS]:
-        for place, before in enumerate(_places(scope)):
+        for place, before in enumerate(places(scope)):
             if place >= _PLACES:
                 break
             title = f"also do {_brief(text)}"
@@ -57,7 +57,7 @@ def _neighbours(scope: Scope) -> Iterator[tuple[str, float]]:
     """Simple statements of other functions whose names all mean something here."""
     source, home = scope.source, scope.function
     assert home is not None
-    known = _known_names(scope)
+    known = known_names(scope)
     mine = _class_of(source, home)
     for other in walk(source.tree, into_functions=True):
         if not isinstance(other, ast.FunctionDef | ast.AsyncFunctionDef) or other is home:
@@ -74,7 +74,7 @@ def _neighbours(scope: Scope) -> Iterator[tuple[str, float]]:
                 yield text, weight
 
 
-def _known_names(scope: Scope) -> set[str]:
+def known_names(scope: Scope) -> set[str]:
     tree = scope.source.tree
     known = {*_BUILTINS, *scope.names}
     if scope.function is not None:
@@ -89,7 +89,7 @@ def _known_names(scope: Scope) -> set[str]:
     return known
 
 
-def _places(scope: Scope) -> Iterator[ast.stmt]:
+def places(scope: Scope) -> Iterator[ast.stmt]:
     """Statements that something can be put before."""
     for node in scope.statements():
         if scope.source.stands_alone(node) or getattr(node, "body", None):
@@ -115,15 +115,34 @@ def _conditions(scope: Scope) -> Iterator[ast.expr]:
 
 
 def _atoms(scope: Scope) -> Iterator[str]:
-    """Conditions at hand: comparisons of this function, then its parameters and locals as they are."""
+    """Conditions at hand: comparisons of this function, what its class tests, its parameters and locals."""
     for node in scope.each(ast.Compare):
         if "\n" not in scope.source.text(node):
             yield scope.source.text(node)
+    yield from _tested_by_class(scope)
     for name in scope.names[:4]:
         yield name
         yield f"not {name}"
         yield f"{name} is not None"
         yield f"{name} is None"
+
+
+def _tested_by_class(scope: Scope) -> Iterator[str]:
+    """`self.is_locked` and `not self.is_locked`, where another method asks for it."""
+    owner = _class_of(scope.source, scope.function) if scope.function is not None else None
+    if owner is None:
+        return
+    found: dict[str, None] = {}
+    for node in ast.walk(owner):
+        if isinstance(node, ast.If | ast.While | ast.IfExp):
+            for part in ast.walk(node.test):
+                if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
+                    parent = scope.source.parents.get(part)
+                    if not (isinstance(parent, ast.Call) and parent.func is part):
+                        found[scope.source.text(part)] = None
+    for text in list(found)[:3]:
+        yield f"not {text}"
+        yield text
 
 
 def _brief(text: str) -> str:

@@ -186,6 +186,18 @@ def _values(scope: Scope) -> Iterator[tuple[ast.expr, float]]:
             yield from ((side, 0.2) for side in sides if isinstance(side, ast.Name | ast.Attribute | ast.Subscript))
 
 
+def floor_at_zero(scope: Scope, clues: Clues) -> Iterator[Mutation]:
+    """A difference that should not be negative: `n - k` becomes `max(0, n - k)`."""
+    del clues
+    for node in scope.each(ast.BinOp):
+        parent = scope.source.parents.get(node)
+        outer = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+        if isinstance(node.op, ast.Sub) and not outer:
+            text = scope.source.text(node)
+            for new in (f"max(0, {text})", f"max(1, {text})"):
+                yield scope.replace(node, new, "floor_at_zero", f"use {new[:7]}{scope.short(node)})", 0.5)
+
+
 def _is_wanted(name: str, clues: Clues) -> bool:
     """Whether a wanted value looks like what the wrapper makes."""
     opens = {"list": "[", "sorted": "[", "set": "{", "tuple": "(", "dict": "{"}.get(name)

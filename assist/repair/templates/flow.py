@@ -30,12 +30,17 @@ def returned(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
             first, second = (scope.source.text(part) for part in node.value.elts)
             title = f"return {second} before {first}"
             yield scope.replace(node.value, f"{second}, {first}", "returned", title, 0.4)
+    is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in scope.nodes)
     for block in scope.blocks():
         last = block[-1]
         if isinstance(last, ast.Expr) and not _is_docstring(last):
             at = scope.source.span(last)[0]
             title = f"return {scope.short(last)}"
             yield scope.splice((at, at), "return ", last, "returned", title, 0.8)
+            if isinstance(last.value, ast.Call) and is_generator:
+                for word in ("yield from ", "yield "):
+                    title = f"{word}{scope.short(last)}"
+                    yield scope.splice((at, at), word, last, "returned", title, 0.9)
     last = scope.function.body[-1]
     if isinstance(last, _ENDS) or not scope.source.stands_alone(scope.function):
         return
@@ -44,7 +49,8 @@ def returned(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
         return
     at = scope.source.full_lines(last)[1]
     lead = "" if scope.source.raw[:at].endswith((b"\n", b"\r")) else scope.source.newline
-    for name in (*scope.names, "self") if scope.parameters != scope.names else scope.names:
+    own = ("self",) if scope.function.args.args and scope.function.args.args[0].arg == "self" else ()
+    for name in (*scope.names, *own):
         yield scope.splice(
             (at, at), lead + scope.indented(f"return {name}", indent), last, "returned", f"return {name}", 0.6
         )

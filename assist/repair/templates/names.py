@@ -66,7 +66,8 @@ def attribute(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     """`self.start` becomes `self.end`; `x.lower()` becomes `x.upper()`."""
     seen = _attributes(scope)
     for node in scope.each(ast.Attribute):
-        if not isinstance(node.ctx, ast.Load):
+        stored = isinstance(node.ctx, ast.Store)
+        if not isinstance(node.ctx, ast.Load) and not (stored and isinstance(node.value, ast.Name)):
             continue
         called = _is_callee(scope, node)
         base = scope.source.text(node.value)

@@ -134,6 +134,11 @@ def sign(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
         if node.value is not None and isinstance(node.value, ast.Name | ast.Call | ast.Attribute):
             title = f"negate the returned {scope.short(node.value)}"
             yield scope.replace(node.value, f"-{scope.source.text(node.value)}", "sign", title, 0.3)
+    for node in scope.each(ast.Lambda):  # a sort key
+        for part in node.body.elts if isinstance(node.body, ast.Tuple) else [node.body]:
+            if isinstance(part, ast.Name | ast.Call | ast.Attribute | ast.Subscript):
+                title = f"negate {scope.short(part)}"
+                yield scope.replace(part, f"-{scope.source.text(part)}", "sign", title, 0.5)
 
 
 def condition(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
@@ -184,7 +189,10 @@ def none_test(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
     for node in scope.each(ast.BoolOp):
         if isinstance(node.op, ast.Or) and len(node.values) == 2:
             first, second = node.values
-            if isinstance(first, ast.Name | ast.Attribute) and scope.source.parents.get(node) is not None:
+            if (
+                isinstance(first, ast.Name | ast.Attribute | ast.Subscript)
+                and scope.source.parents.get(node) is not None
+            ):
                 value, default = scope.source.text(first), scope.source.grouped_text(second)
                 text = f"({default} if {value} is None else {value})"
                 title = f"use the default only when {value} is None"

@@ -8,6 +8,17 @@ from collections.abc import Iterator
 
 from assist.repair.scope import Clues, Mutation, Scope
 
+# Numbers that are taken for each other: bases, units of time, bytes.
+_CONFUSED = (
+    (1000, 1024),
+    (60, 100, 24, 3600),
+    (12, 24),
+    (8, 10, 16, 2),
+    (28, 29, 30, 31),
+    (365, 366),
+    (7, 5),
+    (360, 180, 90),
+)
 _MANY = 12  # alternatives for one constant; beyond that they are guesses
 
 
@@ -29,8 +40,9 @@ def off_by_one(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
         if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.FloorDiv):
             plain = False
         whole = text if plain else f"({text})"
-        yield scope.replace(node, f"{whole} + 1", "off_by_one", f"add 1 to {short}", weight)
-        yield scope.replace(node, f"{whole} - 1", "off_by_one", f"subtract 1 from {short}", weight)
+        for new, title in ((f"{whole} + 1", f"add 1 to {short}"), (f"{whole} - 1", f"subtract 1 from {short}")):
+            new = f"({new})" if _binds_tighter(scope, node) else new
+            yield scope.replace(node, new, "off_by_one", title, weight)
 
 
 def bound(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
@@ -141,6 +153,14 @@ def _bounds(scope: Scope) -> Iterator[tuple[ast.expr, float]]:
                 yield expression, weight
 
 
+def _binds_tighter(scope: Scope, node: ast.expr) -> bool:
+    """Whether what is around an expression would take only a part of a sum put in its place."""
+    parent = scope.source.parents.get(node)
+    if isinstance(parent, ast.BinOp):
+        return not isinstance(parent.op, ast.Add | ast.Sub) or parent.right is node
+    return isinstance(parent, ast.UnaryOp | ast.Attribute)
+
+
 def _counts(node: ast.expr) -> bool:
     """Whether an expression may well be a number: a step, a length, a difference, a plain name."""
     if isinstance(node, ast.BinOp):
@@ -188,6 +208,10 @@ def _alternatives(
             (-number, 0.4),
         ):
             yield str(other), weight, False
+        for group in _CONFUSED:
+            if abs(number) in group:
+                for other in group:
+                    yield str(other if number > 0 else -other), 0.4, False
         yield "None", 0.1, False
     elif isinstance(value, float):
         for text in (

@@ -62,7 +62,8 @@ CASES = {
     ),
     "a method, wherever it is called": Case(
         before="class Cart:\n    def total(self):\n        return self.net()\n\n    def net(self):\n        return 1\n",
-        after="class Cart:\n    def total(self):\n        return self.net()\n\n    def without_tax(self):\n        return 1\n",
+        after="class Cart:\n    def total(self):\n        return self.net()\n\n    def without_tax(self):\n"
+        "        return 1\n",
         then="class Cart:\n    def total(self):\n        return self.without_tax()\n\n    def without_tax(self):\n"
         "        return 1\n",
         kind="rename",
@@ -77,9 +78,9 @@ CASES = {
         elsewhere={"get": 2},
     ),
     "an attribute of self": Case(
-        before="class A:\n    def __init__(self):\n        self.x1 = 1\n\n    def f(self):\n        return self.x1 + x1\n",
-        after="class A:\n    def __init__(self):\n        self.size = 1\n\n    def f(self):\n        return self.x1 + x1\n",
-        then="class A:\n    def __init__(self):\n        self.size = 1\n\n    def f(self):\n        return self.size + x1\n",
+        before="class A:\n    def g(self):\n        self.x1 = 1\n\n    def f(self):\n        return self.x1, x1\n",
+        after="class A:\n    def g(self):\n        self.size = 1\n\n    def f(self):\n        return self.x1, x1\n",
+        then="class A:\n    def g(self):\n        self.size = 1\n\n    def f(self):\n        return self.size, x1\n",
         kind="rename",
     ),
     "an import's name": Case(
@@ -141,7 +142,8 @@ CASES = {
     "a method's parameter, over lines": Case(
         before="class A:\n    def f(self, a):\n        pass\n\n\ndef g(o):\n    o.f(\n        1,\n    )\n",
         after="class A:\n    def f(self, a, b):\n        pass\n\n\ndef g(o):\n    o.f(\n        1,\n    )\n",
-        then="class A:\n    def f(self, a, b):\n        pass\n\n\ndef g(o):\n    o.f(\n        1,\n        ...,\n    )\n",
+        then="class A:\n    def f(self, a, b):\n        pass\n\n\n"
+        "def g(o):\n    o.f(\n        1,\n        ...,\n    )\n",
         kind="signature",
     ),
     "a constructor": Case(
