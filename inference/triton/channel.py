@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from inference.deadline import Deadline
 from inference.errors import BackendUnavailable, BrokenStream, InferenceError, TimedOut
@@ -25,12 +25,15 @@ from inference.ports import CallHeaders
 from inference.resilience.retry import Again, with_retries
 from inference.triton.endpoint import TritonEndpoint
 from inference.triton.failures import Failure, ended, failed, late, refused, silent
-from inference.triton.line import Line, Watch
+from inference.triton.line import Line, Stream, Watch
 from inference.triton.tensors import Received, Tensor
 
 _DRAIN_SECONDS = 0.2  # to wait for the server's end of a stream whose answer is whole
 _MICROSECONDS = 1_000_000
 _MOST_QUEUE_SECONDS = 86_400.0
+
+
+_MASK = "Internal error from Core"  # what grpc.aio says when a call has ended while it writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +127,18 @@ class Channel:
         # Else the end of a stream whose last response has no text cannot be told from one that broke off.
         message.parameters["triton_enable_empty_final_response"].bool_param = True
 
-        async def attempt() -> tuple[Line, Any, Watch, Answer]:
+        async def attempt() -> tuple[Line, Stream, Watch, Answer]:
             line = self._current()
-            call = line.begin_stream(message, self._headers(), deadline)
+            headers = self._headers()
+            call = line.open_stream(message, headers, deadline)
             watch = Watch(call, deadline)
             try:
                 return line, call, watch, await self._next(line, call, watch, self._endpoint.first_seconds)
-            except BaseException:
+            except BaseException as error:
                 watch.end()
                 await line.end(call)
+                if isinstance(error, _Masked):
+                    await self._unmask(message, headers, deadline)
                 raise
 
         line, call, watch, answer = await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
@@ -199,7 +205,19 @@ class Channel:
 
         return await with_retries(attempt, attempts=self._endpoint.attempts, left=deadline.left)
 
-    async def _next(self, line: Line, call: Any, watch: Watch, seconds: float) -> Answer:
+    async def _unmask(self, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> NoReturn:
+        """Raises why the server refused a stream before all of its request was written."""
+        line = self._current()
+        call = line.begin_whole(message, headers, deadline)
+        watch = Watch(call, deadline)
+        try:
+            await self._next(line, call, watch, self._endpoint.first_seconds)
+            raise Again(ended(self._endpoint).error)  # it has changed its mind
+        finally:
+            watch.end()
+            await line.end(call)
+
+    async def _next(self, line: Line, call: Stream, watch: Watch, seconds: float) -> Answer:
         """The next response of a stream.
 
         :param seconds: the longest time to it. It starts here, and not when the one before came: the reader may have
@@ -210,6 +228,8 @@ class Channel:
         try:
             message = await call.read()
         except self._sdk.Error as error:
+            if error.details() == _MASK:
+                raise _Masked(f"{self._endpoint.name} broke off the request; ask again.") from error
             raise self._translated(line, error, watch.deadline) from error
         except asyncio.CancelledError as error:
             self._must_be_open(error)
@@ -230,11 +250,12 @@ class Channel:
             raise _raised(refused(self._endpoint, message.error_message, is_by_model=is_by_model))
         return Answer(message.infer_response)
 
-    async def _drain(self, call: Any) -> None:
+    async def _drain(self, call: Stream) -> None:
         """The answer is whole, so nothing that goes wrong here matters. Cancelling a stream while its server ends it is
         what has set Triton's streams into disorder."""
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
+                call.finish()
                 while await call.read() is not self._sdk.EOF:
                     pass
         except (TimeoutError, self._sdk.Error):
@@ -286,6 +307,10 @@ class Channel:
         """gRPC cancels the reader of a stream whose connection is closed; only its own task's end may look so."""
         if self._is_closed and not _is_cancelled():
             raise BackendUnavailable(f"The connection to {self._endpoint.name} was closed.") from error
+
+
+class _Masked(BrokenStream):
+    """The server ended a call while its request was written, and its reason is lost."""
 
 
 def _is_cancelled() -> bool:

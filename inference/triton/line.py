@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from inference.deadline import Deadline
@@ -38,9 +39,8 @@ class Line:
         else:
             self._channel = sdk.aio.secure_channel(target, credentials, options=options)
         self._stub = sdk.Stub(self._channel)
-        # Each stream has one request here, which goes out with its end in one write. In three, as the stub does it, a
-        # server that refuses at once is masked by "Internal error from Core", four times in ten.
-        self._streaming = self._channel.unary_stream(
+        # For a stream's only request with its end, in one write.
+        self._whole = self._channel.unary_stream(
             _STREAM,
             request_serializer=sdk.protocol.ModelInferRequest.SerializeToString,
             response_deserializer=sdk.protocol.ModelStreamInferResponse.FromString,
@@ -54,9 +54,24 @@ class Line:
         """A call of the protocol's method of that name, with one answer."""
         return self._begun(getattr(self._stub, method), message, headers, deadline)
 
-    def begin_stream(self, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Any:
-        """A call with several answers."""
-        return self._begun(self._streaming, message, headers, deadline)
+    def open_stream(self, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Stream:
+        """A call with several answers.
+
+        It stays open on this side until it is finished: release 24.10 of the server ends by a fault, or never streams
+        again, in about one of 400 cancellations of streams that are half closed, and in one of 2,000 of open ones.
+        """
+        finished = asyncio.Event()
+
+        async def requests() -> AsyncGenerator[Any, None]:
+            yield message
+            await finished.wait()
+
+        return Stream(self._begun(self._stub.ModelStreamInfer, requests(), headers, deadline), finished)
+
+    def begin_whole(self, message: Any, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Stream:
+        """The same with its only request and its end in one write, after which the server's own reason for a refusal
+        is always told. With several writes gRPC masks it by an error of its own, four times in ten."""
+        return Stream(self._begun(self._whole, message, headers, deadline), asyncio.Event())
 
     async def end(self, call: Any) -> None:
         """Once for each call that began, whatever came of it."""
@@ -72,6 +87,25 @@ class Line:
         call = method(message, timeout=max(0.0, deadline.left()), metadata=headers)
         self._calls += 1
         return call
+
+
+class Stream:
+    """A call with several answers."""
+
+    __slots__ = ("_call", "_finished", "read")
+
+    def __init__(self, call: Any, finished: asyncio.Event) -> None:
+        self.read = call.read
+        self._call = call
+        self._finished = finished
+
+    def finish(self) -> None:
+        """Say that there is no other request."""
+        self._finished.set()
+
+    def cancel(self) -> None:
+        self._call.cancel()
+        self._finished.set()  # else what writes would wait for ever where the server has ended the call itself
 
 
 class Watch:

@@ -175,7 +175,11 @@ async def test_an_end_without_text_is_an_end(triton: TritonServer) -> None:
 
 LIES: dict[str, tuple[dict[str, Any], type[InferenceError], str]] = {
     "two texts": ({"answer": {"two": True}}, BrokenStream, "several texts where one was asked for"),
-    "far too much": ({"say": "x" * 50_000, "pieces": 10_000, "too_much": True}, BrokenStream, "far more than"),
+    "far too much": (
+        {"say": "x" * 50_000, "pieces": 10_000, "delay": 0.01, "too_much": True},
+        BrokenStream,
+        "far more than",
+    ),
 }
 
 
