@@ -95,7 +95,12 @@ class Completing:
             return None, str(error)
         if completer is None:
             return None, ""
-        dialect = Dialect(family=completer.family, count=completer.count, context_tokens=completer.context_tokens)
+        dialect = Dialect(
+            family=completer.family,
+            count=completer.count,
+            context_tokens=completer.context_tokens,
+            fills_in=completer.fills_in,
+        )
         return Model(generator=completer.generator, dialect=dialect), ""
 
     def _ended(self, event: Event) -> None:

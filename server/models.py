@@ -44,6 +44,8 @@ class Completer:
     """What is known by now: a moment after the first request, what the served model itself showed."""
     context_tokens: int
     """What the model takes, prompt and answer together."""
+    fills_in: bool = False
+    """Whether the server brings both sides of a hole into its model's form by itself: llama.cpp."""
 
     @property
     def family(self) -> Family | None:
@@ -96,7 +98,12 @@ class Models:
         if self._dialect is None:
             self._dialect = assumed_dialect(first)
             self._finding = asyncio.get_running_loop().create_task(self._find(first))
-        return Completer(generator=generator, dialect=self._dialect, context_tokens=first.context_tokens)
+        return Completer(
+            generator=generator,
+            dialect=self._dialect,
+            context_tokens=first.context_tokens,
+            fills_in=first.backend == "llamacpp",
+        )
 
     async def _find(self, model: ModelSettings) -> None:
         """Ask the model itself, past the cache: it may be another one than last time."""

@@ -209,6 +209,7 @@ class Completion:
         scope = scope_at(hole.before, hole.after, hole.language, account.shape, tab_size=hole.tab_size)
         request = CompletionRequest(
             prompt=prompt.text,
+            suffix=prompt.suffix,
             max_tokens=MAX_TOKENS[account.shape],
             temperature=temperature,
             seconds=wishes.seconds,

@@ -29,11 +29,15 @@ class Dialect:
     family: Family | None
     count: Callable[[str], int]
     context_tokens: int
+    fills_in: bool = False
+    """Without a family: the server itself brings both sides of the cursor into its model's form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     text: str
+    suffix: str = ""
+    """What stands behind the cursor, where it is not in the text."""
     stops: tuple[str, ...]
     budget: int
     tokens: int
@@ -55,7 +59,9 @@ def prompt_for(
     room = min(_MOST_TOKENS, dialect.context_tokens - MAX_TOKENS[shape])
     if dialect.family is None:
         text = strip_special(before)[-3 * max(room, 1) :]
-        return Prompt(text=text, stops=(), budget=room, tokens=dialect.count(text), paths=())
+        suffix = strip_special(after)[: max(room, 1)] if dialect.fills_in else ""
+        tokens = dialect.count(text) + dialect.count(suffix)
+        return Prompt(text=text, suffix=suffix, stops=(), budget=room, tokens=tokens, paths=())
     files = _files(snippets, hole.path) if dialect.family.repository is not None else ()
     request = FimRequest(
         prefix=before,

@@ -79,7 +79,22 @@ class OpenAIGenerator:
     async def complete(
         self, request: CompletionRequest, *, on_finish: OnFinish | None = None
     ) -> AsyncGenerator[str, None]:
-        """What follows a raw prompt. A `suffix` is for Ollama, whose template brings both into its model's form."""
+        """What follows a raw prompt. With a `suffix` the server brings both into its model's form: llama.cpp by its
+        `/infill`, Ollama by its template."""
+        if request.suffix and self._endpoint.api == "llamacpp":
+            filled = self.infill(
+                request.prompt,
+                request.suffix,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                seconds=request.seconds,
+                stop=request.stop,
+                on_finish=on_finish,
+            )
+            async with aclosing(filled) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
         body = self._body(request.max_tokens, request.temperature, request.stop)
         body["prompt"] = request.prompt
         if request.suffix:

@@ -146,6 +146,15 @@ async def test_a_raw_prompt_is_completed(server: str) -> None:
     assert finished == [Finished(reason="length", usage=Usage(prompt=5, completion=4))]
 
 
+async def test_a_raw_prompt_with_a_suffix_is_filled_in_by_llama_cpp(server: str) -> None:
+    request = CompletionRequest(prompt="before", suffix="after", max_tokens=8, seconds=20)
+    async with talking_to(endpoint(server, "say", name="suffixed", text="middle", api="llamacpp")) as generator:
+        assert "".join([piece async for piece in generator.complete(request)]) == "middle"
+    (sent,) = await seen(server, "suffixed")
+    assert sent["path"] == "/infill"
+    assert (sent["body"]["input_prefix"], sent["body"]["input_suffix"]) == ("before", "after")
+
+
 async def test_llama_cpp_fills_in(server: str) -> None:
     finished: list[Finished] = []
     async with talking_to(endpoint(server, "say", name="infill", text="middle", api="llamacpp")) as generator:
