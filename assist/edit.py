@@ -150,13 +150,21 @@ class _Loop:
         )
 
     def success(self, attempt: Attempt, others: Sequence[Candidate]) -> Outcome:
-        same = "" if not others else f" {_count(others)} the same tests: look before you choose."
+        compared = f"; {attempt.candidate.rivals}" if attempt.candidate.rivals else ""
+        same = "" if not others else f" {_count(others)} the same tests{compared}: look before you choose."
+        if len(self.observation.targets) == 1 and attempt.candidate.plausible:
+            same += " Only one test decided: that shows little." if not self._has_company() else ""
         return self.end(
             attempt.receipt.grade,
             attempt.receipt.reason + same,
             attempt=attempt,
             runners_up=tuple(others[:_RUNNERS_UP]),
         )
+
+    def _has_company(self) -> bool:
+        """Whether tests that pass already ran the files of the failing one."""
+        mine = set(self.observation.targets[0].lines)
+        return any(mine & set(test.lines) for test in self.observation.tests if test.outcome == "passed")
 
     def chosen(self, ending: str) -> Outcome:
         """The best of what was verified, when it may be offered; else what was tried."""

@@ -42,6 +42,8 @@ class Candidate:
     """Paths that were shown to a model."""
     plausible: bool = False
     """Whether it already passed the deciding tests in its proposer's own trial, which proves nothing yet."""
+    rivals: str = ""
+    """How others that passed the same tests compare: `2 of them differ on f(3): 4 here, 5 there`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

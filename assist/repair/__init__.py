@@ -7,6 +7,7 @@ in bulk in one sandbox. What passes is proposed, most ordinary first; the loop v
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ _MOST = 4000  # mutations of one search; some hundreds are tried in a second or 
 _FILES = 12  # suspicious files looked at
 _SECONDS = 60.0  # for all of it, within whatever the loop leaves
 _STEPS = 3  # changes that may be put together when one alone fixes only some of the tests
+_AGREEMENT = 0.5  # how much more a change is worth that all others agree with
 _OUTSIDE = 0.15  # suspicion of lines outside the function that somebody asked to fix
 
 
@@ -66,9 +68,11 @@ class SearchRepair:
         while len(at.steps) < _STEPS and time.monotonic() < deadline:
             ranked, sources = _candidates(task, at.observation, at.project)
             trials = await self._search(at, ranked, sources, deadline - time.monotonic(), progress)
-            best = best_first(trials, ranked)
+            run = self.last or SearchRun()
+            best = best_first(trials, ranked, run.groups)
             for trial in best:
-                yield at.candidate(self._project, trial.mutation, plausible=at.is_whole)
+                said = disagreement(trial, best, run) if trial is best[0] else ""
+                yield at.candidate(self._project, trial.mutation, plausible=at.is_whole, rivals=said)
             if best:
                 return
             part = best_part(trials, at.observation.targets)
@@ -141,7 +145,7 @@ class _Progress:
         targets = self.observation.targets[1:]
         return replace(self, observation=replace(self.observation, targets=targets), is_whole=False)
 
-    def candidate(self, original: Project, last: Mutation | None, *, plausible: bool) -> Candidate:
+    def candidate(self, original: Project, last: Mutation | None, *, plausible: bool, rivals: str = "") -> Candidate:
         steps = (*self.steps, last) if last is not None else self.steps
         after = _changed(self.project, last) if last is not None else self.project
         changes: list[FileChange] = []
@@ -151,6 +155,7 @@ class _Progress:
             edit=Edit(changes=tuple(changes), title="; ".join(step.title for step in steps)),
             origin=f"repair:{'+'.join(step.template for step in steps)}",
             plausible=plausible,
+            rivals=rivals,
         )
 
 
@@ -182,16 +187,47 @@ def _may_change(project: Project, path: str) -> bool:
     return path.endswith(".py") and path in project.files and not is_test_path(path) and not is_test_support(path)
 
 
-def best_first(trials: Sequence[Trial], ranked: Sequence[Ranked]) -> list[Trial]:
-    """What passed all targets, the smallest and most ordinary first."""
+def best_first(
+    trials: Sequence[Trial], ranked: Sequence[Ranked], groups: Mapping[int, int] | None = None
+) -> list[Trial]:
+    """What passed all targets: the smallest and most ordinary first, more so where several changes answer alike."""
     places = {id(each.mutation): place for place, each in enumerate(ranked)}
+    sizes = Counter((groups or {}).values())
 
     def badness(trial: Trial) -> tuple[float, int]:
         mutation = trial.mutation
         plain = PRIORS[mutation.template] * mutation.weight * ordinariness(mutation)
+        if groups and id(mutation) in groups:
+            plain *= 1.0 + _AGREEMENT * (sizes[groups[id(mutation)]] - 1) / len(groups)
         return (-plain, places.get(id(mutation), 0))
 
     return sorted((trial for trial in trials if trial.result == "passed"), key=badness)
+
+
+def disagreement(chosen: Trial, best: Sequence[Trial], run: SearchRun) -> str:
+    """`2 of them differ on f(3): 4 here, 5 there`, or that they agree; empty when there is nothing to compare."""
+    mine, known = id(chosen.mutation), run.groups
+    others = [id(trial.mutation) for trial in best if trial is not chosen and id(trial.mutation) in known]
+    if mine not in known or not others:
+        return ""
+    unlike = sum(known[other] != known[mine] for other in others)
+    if not unlike:
+        return "they answer alike on all inputs that were made up"
+    for difference in run.differences:
+        said = difference.answers
+        if mine in said:
+            there = next((text for other, text in said.items() if other != mine and text != said[mine]), None)
+            if there is not None:
+                return (
+                    f"{unlike} of them differ on {difference.input}: {_plain(said[mine])} here, {_plain(there)} there"
+                )
+    return f"{unlike} of them answer otherwise on inputs that were made up"
+
+
+def _plain(answer: str) -> str:
+    """The returned value alone; what was recorded also has what became of the arguments."""
+    text = answer.split(" list(")[0].split(" tuple(")[0]
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def best_part(trials: Sequence[Trial], targets: Sequence[ObservedTest]) -> Trial | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ class Trial:
     """How many of the targets passed, in their order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One input for which changes that pass the same tests give different answers: a question for a person."""
+
+    input: str
+    """As a call: `clamp(5, 0, 3)`."""
+    answers: Mapping[int, str]
+    """By a mutation's identity."""
+
+
 @dataclass(slots=True)
 class SearchRun:
     """What came of a whole search so far; filled while it runs."""
@@ -54,6 +64,10 @@ class SearchRun:
     """For all of it, inside the sandbox."""
     trying: float = 0.0
     """From the first candidate's start to the last one's end."""
+    groups: dict[int, int] = field(default_factory=dict[int, int])
+    """By a mutation's identity: those that pass and answer alike on generated inputs share a number."""
+    differences: list[Difference] = field(default_factory=list["Difference"])
+    """Inputs on which mutations that pass differ, the shortest first."""
     detail: str = ""
     """One sentence when it did not come to its own end."""
 
@@ -90,6 +104,9 @@ async def search(
             run.ready, began = float(record["seconds"]), time.monotonic()
         elif record["event"] == "start":
             began = time.monotonic()
+        elif record["event"] == "agreement":
+            run.groups = {id(mutations[int(at)]): int(group) for at, group in record["groups"].items()}
+            run.differences = [_difference(each, mutations) for each in record["differences"]]
         elif record["event"] == "searched":
             run.seconds = float(record["seconds"])
 
@@ -133,6 +150,11 @@ async def search(
         output = "".join(clean(result.output) for result in job.phases.values()).strip()
         ended = job.run.detail if job.run.status not in (Status.OK, Status.FAILED) else output[-300:]
         run.detail = ended or "the search ended early"
+
+
+def _difference(found: Mapping[str, Any], mutations: Sequence[Mutation]) -> Difference:
+    answers = {id(mutations[int(at)]): clean(str(said)) for at, said in found["answers"].items()}
+    return Difference(input=clean(str(found["input"])), answers=answers)
 
 
 class _Groups:

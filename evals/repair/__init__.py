@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -122,9 +122,11 @@ class _Kept:
 
 
 @asynccontextmanager
-async def _runner() -> AsyncIterator[Runner]:
+async def _runner() -> AsyncGenerator[Runner, None]:
     with tempfile.TemporaryDirectory(prefix="assay-eval-state-") as state:
         runner = await find_runner(state_dir=Path(state))
+        if runner.isolation.name == "none":
+            raise SystemExit(runner.isolation.detail)
         try:
             yield runner
         finally:

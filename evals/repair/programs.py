@@ -29,13 +29,16 @@ class Program:
 
     @property
     def test_names(self) -> tuple[str, ...]:
-        return tuple(node.name for node in ast.parse(self.tests).body if _is_test(node))
+        return tuple(node.name for node in _tests_in(self.tests))
 
     def held_out(self, failing: frozenset[str]) -> frozenset[str]:
         """Every third test, of those that leave at least one failing test to the repair.
 
         :param failing: the tests that fail with the fault.
+        :raises ValueError: when there is none.
         """
+        if not failing:
+            raise ValueError(f"no test of {self.name} fails")
         names = self.test_names
         for first in (2, 1, 0):
             held = frozenset(names[first::_EACH])
@@ -46,8 +49,8 @@ class Program:
     def without(self, names: frozenset[str]) -> str:
         """The tests' source without these tests."""
         lines = self.tests.split("\n")
-        for node in reversed(ast.parse(self.tests).body):
-            if _is_test(node) and node.name in names:
+        for node in reversed(_tests_in(self.tests)):
+            if node.name in names:
                 del lines[node.lineno - 1 : node.end_lineno]
         return "\n".join(lines)
 
@@ -72,5 +75,6 @@ def load_programs(folder: Path = PROGRAMS) -> tuple[Program, ...]:
     return tuple(sorted(found, key=lambda program: (program.kind, program.name)))
 
 
-def _is_test(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+def _tests_in(code: str) -> list[ast.FunctionDef]:
+    body = ast.parse(code).body
+    return [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]

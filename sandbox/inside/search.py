@@ -27,6 +27,8 @@ _AFTER = 8.0  # seconds that the search goes on after the first that passed
 _PARTS = 3  # how much further the search goes after a candidate that only fixes a part
 _DEAR = 40  # candidates after the best that passed for which a fresh import is still made
 _ALONE = 60  # candidates tried again, each alone, when none passed in a batch
+_RECORDED = 20  # tests whose calls are recorded beside the failing ones
+_RECORDING = 8.0  # seconds for that, and for what each candidate that passes answers
 _GRACE = 2.0  # seconds beyond a limit until a process that does not heed it is killed
 _IMPORT_GRACE = 20.0  # seconds to import and collect, in the second stage
 
@@ -37,7 +39,7 @@ def run(config, send, load):
     search; `enough`: how many may pass; `beyond`: how many candidates are tried after the first that passes;
     `width`: how many processes at once.
     """
-    tools = {name: load(name) for name in ("session", "forks", "swap", "state")}
+    tools = {name: load(name) for name in ("session", "forks", "swap", "state", "agree", "record", "replay")}
     tools["blocked"] = tools["session"].prepare(load)
     tools["plugin"] = load("plugin")
     for name in config["modules"]:
@@ -59,10 +61,11 @@ class Expired(BaseException):
 
 
 class Search:
-    def __init__(self, config, send, session, forks, swap, state, plugin, blocked):
+    def __init__(self, config, send, session, forks, swap, state, agree, record, replay, plugin, blocked):
         self.config, self.send = config, send
         self.session, self.forks, self.swap, self.plugin, self.blocked = session, forks, swap, plugin, blocked
         self.state = state
+        self.agree, self.record, self.replay = agree, record, replay
         self.started = time.monotonic()
         self.deadline = self.started + config["seconds"]
         self.tried = 0
@@ -115,8 +118,59 @@ class Search:
             self.supervise(order, work, _BATCH, 0.0, take)
             if not self.passed and not self.parts:  # perhaps one was in the way of the next
                 self.supervise(order[:_ALONE], work, 1, 0.0, lambda record: take(dict(record, alone=True)))
+            if len(self.passed) > 1 and not self.expired():
+                take(dict(self.agreement(sorted(self.passed), loaded, tests, run_test), event="agreement"))
 
         self.session.host(self.config["args"], self.blocked, on_items, extra=_PLAIN)
+
+    def agreement(self, passed, loaded, tests, run_test):
+        """Which of the candidates that pass answer alike on more inputs, and where they differ."""
+        changed, said = {}, {}
+        for index in passed:
+            path, splices, _ = self.config["candidates"][index]
+            full = os.path.join(self.root, path)
+            undo = loaded.swap(full, self.text_before(path), self.text_of(path, splices))
+            loaded.restore(undo)
+            changed.update((id(function), function) for function, _ in undo)
+        functions = list(changed.values())
+        groups = [self.config["groups"][self.config["candidates"][index][2]] for index in passed]
+        chosen = [item for test in self.config["targets"] for item in tests[test]]
+        chosen += [item for group in groups[:1] for test in group[:_RECORDED] for item in tests.get(test, ())]
+
+        def record(say):
+            recorder = self.record.Recorder(self.agree.watch_of(functions), lambda call: say(json.dumps(call).encode()))
+            for item, following in pairs(chosen):
+                recorder.begin()
+                try:
+                    run_test(item, following)
+                finally:
+                    recorder.end()
+
+        calls = [json.loads(line) for line in self.said_by(record, _RECORDING)]
+        made = self.agree.inputs(calls, self.replay)
+
+        for index in passed if made else ():
+            path, splices, _ = self.config["candidates"][index]
+
+            def answer(say, path=path, splices=splices):
+                loaded.swap(os.path.join(self.root, path), self.text_before(path), self.text_of(path, splices))
+                say(json.dumps(self.agree.answers(made, self.replay)).encode())
+
+            lines = self.said_by(answer, _RECORDING)
+            if lines:
+                said[index] = json.loads(lines[0])
+        groups, differences = self.agree.compared(said, made)
+        return {"groups": {str(index): group for index, group in groups.items()}, "differences": differences}
+
+    def said_by(self, work, seconds):
+        """The lines of a child of its own."""
+        lines = []
+        child = self.forks.Child(lambda say: (limit_resources(), work(say)), seconds)
+        children = iter([("", child)])
+        self.forks.pool(
+            lambda: next(children, None), 1, lambda _, line: lines.append(line), lambda *_: None, self.expired
+        )
+        return lines
 
     def reloaded(self):
         """The second stage: candidates that need a fresh import, the best first."""
@@ -252,6 +306,9 @@ class Search:
         if "ready" in record:
             self.ready = True
             self.send({"event": "ready", "seconds": record["ready"]})
+            return
+        if record.get("event") == "agreement":
+            self.send(record)
             return
         index = record["index"]
         if record["result"] == "reload":

@@ -199,7 +199,7 @@ def _names_of(module: str) -> tuple[str, ...]:
     return ()
 
 
-def _type_of(text: str) -> type | None:
+def _type_of(text: str) -> type[object] | None:
     try:
         return type(ast.literal_eval(text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
