@@ -34,6 +34,7 @@ from server.features import (
     hunks,
     index,
     inline_completion,
+    next_edit,
     receipts,
     review,
     run_test,
@@ -133,6 +134,8 @@ def _add_features(server: AssayServer) -> None:
     server.feature(inline_completion.DID_SHOW)(inline_completion.did_show)
     server.feature(inline_completion.DID_PARTIALLY_ACCEPT)(inline_completion.did_partially_accept)
     server.feature(inline_completion.DID_FOCUS)(inline_completion.did_focus)
+    server.feature(next_edit.METHOD)(next_edit.next_edit)
+    server.feature(next_edit.DID_SHOW)(next_edit.did_show)
     server.feature(explain.METHOD)(explain.explain)
     server.feature(receipts.METHOD)(receipts.receipt)
     server.feature(index.SEARCH)(index.search)
@@ -163,6 +166,7 @@ def _add_features(server: AssayServer) -> None:
     server.command(run_test.RUN_TEST)(run_test.run_test)
     server.command(receipts.SHOW_RECEIPT)(receipts.show_receipt)
     server.command(inline_completion.ACCEPTED)(inline_completion.accepted)
+    server.command(next_edit.ACCEPTED)(next_edit.accepted)
     server.command(cancel.CANCEL)(cancel.cancel)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types as lsp
 
+from assist.nextedit.trail import Trail
 from server.lines import split_lines
 from server.positions import Encoding, LineIndex, index_in_line, locate, unit_length
 
@@ -63,6 +64,8 @@ class Document:
         self.language_id = language_id
         self.in_sync = True
         """False after a change that could not be read: the text is then not the editor's."""
+        self.trail = Trail()
+        """What was changed lately."""
         self._encoding: Encoding = encoding
         self._lines = split_lines(_whole_characters(text))
         self._snapshot: Snapshot | None = None
@@ -73,7 +76,9 @@ class Document:
             if isinstance(change, lsp.TextDocumentContentChangePartial):
                 self._replace(change.range, change.text)
             else:
-                self._lines = split_lines(_whole_characters(change.text))
+                lines = split_lines(_whole_characters(change.text))
+                self.trail.rewritten(self._lines, lines)
+                self._lines = lines
                 self.in_sync = True
         self.version = version
         self._snapshot = None
@@ -109,6 +114,7 @@ class Document:
         lines = split_lines(_whole_characters(region))
         if not lines[-1] and last + 1 < len(self._lines):
             lines.pop()
+        self.trail.replaced(first, self._lines[first : last + 1], lines)
         self._lines[first : last + 1] = lines
 
 

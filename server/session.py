@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sandbox.ports import Isolation
     from server.chatting import Chatting
     from server.completing import Completing
+    from server.next_editing import NextEditing
     from server.targets import Targets
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -90,6 +91,7 @@ class Session:
     """What `assay/explain` says of the last completion, answer or action: by kind, the newest last."""
     _completing: Completing | None = None
     _chatting: Chatting | None = None
+    _next_editing: NextEditing | None = None
     _indexes: Indexes | None = None
     _runners: runtime.Runners | None = None
     _models: runtime.KeptModels | None = None
@@ -207,6 +209,19 @@ class Session:
     def known_chatting(self) -> Chatting | None:
         """None before the first conversation."""
         return self._chatting
+
+    @property
+    def next_editing(self) -> NextEditing:
+        if self._next_editing is None:
+            from server.next_editing import NextEditing
+
+            self._next_editing = NextEditing(self)
+        return self._next_editing
+
+    @property
+    def known_next_editing(self) -> NextEditing | None:
+        """None before the first next edit was asked for."""
+        return self._next_editing
 
     def explain(self, kind: str, explanation: dict[str, Any]) -> None:
         """Keep how the last answer of a kind came about."""

@@ -85,7 +85,7 @@ def renamed_in(rename: Rename, file: File) -> list[Edit]:
         return []
     code = [token for token in tokens(file.text, file.language) if token.is_code]
     tree = python.parsed(file.text) if file.language == "python" else None
-    others, modules, has_it = _strangers(rename, file, tree, code, is_home=is_home)
+    others, modules, has_it = _strangers(rename, file, tree, is_home=is_home)
     edits: list[Edit] = []
     for number, token in enumerate(code):
         if token.text != rename.old or token.kind != "name":
@@ -117,7 +117,7 @@ def _is_it(
 
 
 def _strangers(
-    rename: Rename, file: File, tree: ast.Module | None, code: Sequence[Token], *, is_home: bool
+    rename: Rename, file: File, tree: ast.Module | None, *, is_home: bool
 ) -> tuple[list[tuple[int, int]], frozenset[str], bool]:
     """Lines where the old name is somebody else's, names of the module, and whether the bare name is ours at all."""
     if tree is None:

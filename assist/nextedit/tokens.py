@@ -25,11 +25,13 @@ _OTHERS = re.compile(
 )
 _HASH = frozenset({"python", "bash", "ruby", "toml", "yaml", "r", "perl"})
 
-KEYWORDS = frozenset(kwlist) | frozenset(softkwlist) | frozenset(
-    "await break case catch class const continue do else enum export extends false fn for from func function if impl "
-    "import in interface let match mod mut new null package private public pub return self static struct super switch "
-    "this throw throws trait true try type use var void while yield int str float bool".split()
-)  # fmt: skip
+KEYWORDS = frozenset((*kwlist, *softkwlist)) | {
+    "await", "break", "case", "catch", "class", "const", "continue", "do", "else", "enum", "export", "extends",
+    "false", "fn", "for", "from", "func", "function", "if", "impl", "import", "in", "interface", "let", "match",
+    "mod", "mut", "new", "null", "package", "private", "public", "pub", "return", "self", "static", "struct",
+    "super", "switch", "this", "throw", "throws", "trait", "true", "try", "type", "use", "var", "void", "while",
+    "yield", "int", "str", "float", "bool",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

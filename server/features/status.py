@@ -33,6 +33,8 @@ def send_status(
         status["index"] = folders
     if (last := ls.session.explanations.get("completion")) is not None:
         status["completion"] = {"reason": last["reason"], "model": last["model"]}
+    if (last := ls.session.explanations.get("nextEdit")) is not None:
+        status["nextEdit"] = {"reason": last["reason"], "model": last["model"]}
     if grade is not None:
         status["grade"] = grade
     if receipt is not None:

@@ -54,6 +54,8 @@ def did_close(ls: AssayServer, params: lsp.DidCloseTextDocumentParams) -> None:
     ls.session.recent.forget(key_of(uri))
     if (completing := ls.session.known_completing) is not None:
         completing.pipeline.closed(key_of(uri))
+    if (next_editing := ls.session.known_next_editing) is not None:
+        next_editing.pipeline.closed(key_of(uri))
     if ls.session.documents.pop(key_of(uri), None) is None:
         _logger.warning("a document was closed without being open")
     index.saved(ls, uri)
