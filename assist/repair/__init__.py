@@ -17,7 +17,7 @@ from assist.ports import Attempt, Progress
 from assist.repair.execute import SearchRun, Trial, search
 from assist.repair.localise import clues, ochiai, with_definitions
 from assist.repair.rank import PRIORS, Ranked, ordinariness, rank
-from assist.repair.scope import Mutation, enclosing, scopes
+from assist.repair.scope import Mutation, Scope, enclosing, scopes
 from assist.repair.source import Source, apply, parse
 from assist.repair.templates import mutations
 from assist.task import Candidate, Task
@@ -179,8 +179,20 @@ def _candidates(task: Task, observation: Observation, project: Project) -> tuple
     if task.kind != "make_test_pass" and task.path is not None and task.line is not None:
         suspicion = _focused(suspicion, sources, task.path, task.line + 1)
     seen = clues(observation.targets, project.read)
-    made = (mutation for source in sources.values() for scope in scopes(source) for mutation in mutations(scope, seen))
+    made = (
+        mutation
+        for path, source in sources.items()
+        for scope in scopes(source)
+        if _is_suspicious(scope, suspicion[path])
+        for mutation in mutations(scope, seen)
+    )
     return rank(made, suspicion, sources)[:_MOST], sources
+
+
+def _is_suspicious(scope: Scope, lines: Mapping[int, float]) -> bool:
+    """Whether a failing test has to do with any line of it; most functions of a large file are out of the question."""
+    node = scope.function
+    return node is None or any(line in lines for line in range(node.lineno, (node.end_lineno or node.lineno) + 1))
 
 
 def _may_change(project: Project, path: str) -> bool:

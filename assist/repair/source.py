@@ -9,8 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -41,6 +44,14 @@ class Source:
     starts: tuple[int, ...]
     """Byte offset at which each line starts."""
     parents: dict[ast.AST, ast.AST] = field(repr=False)
+    facts: dict[object, Any] = field(default_factory=dict[object, Any], repr=False, compare=False)
+    """What was once found out about the whole file: see `once`."""
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """`make()`, made once for this file: templates look at hundreds of functions of one."""
+        if key not in self.facts:
+            self.facts[key] = make()
+        return self.facts[key]
 
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a position as `ast` counts: line from 1, column in bytes."""

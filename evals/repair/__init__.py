@@ -22,7 +22,7 @@ from pathlib import Path
 
 from evals.repair.measure import Answer, Measured, measure_fault, measure_program
 from evals.repair.programs import load_programs
-from evals.repair.real import load_faults, load_places, located
+from evals.repair.real import Fault, load_faults, load_places, located
 from evals.repair.report import programs_report, real_report
 from evals.suites import cache_folder
 from sandbox.errors import SandboxError
@@ -78,7 +78,7 @@ async def _real(arguments: argparse.Namespace) -> tuple[list[Measured], list[str
     halves = {place.repository: place.half for place in load_places()}
     kept, left_out = _Kept(arguments.keep), list[str]()
     async with _runner() as runner:
-        for fault in load_faults():
+        for fault in _mixed(load_faults()):
             chosen = _is_chosen(fault.id, arguments.names) and halves.get(fault.repository) == arguments.half
             if not chosen or fault.id in kept.names:
                 continue
@@ -97,6 +97,16 @@ async def _real(arguments: argparse.Namespace) -> tuple[list[Measured], list[str
                 kept.add(measured)
                 _tell(measured)
     return kept.measured, left_out
+
+
+def _mixed(faults: Sequence[Fault]) -> list[Fault]:
+    """The first of each repository, then the second of each: a run that is cut short has seen many."""
+    turns: dict[str, int] = {}
+    placed: list[tuple[int, Fault]] = []
+    for fault in faults:
+        turns[fault.repository] = turns.get(fault.repository, 0) + 1
+        placed.append((turns[fault.repository], fault))
+    return [fault for _, fault in sorted(placed, key=lambda each: each[0])]
 
 
 class _Kept:

@@ -59,26 +59,37 @@ def _neighbours(scope: Scope) -> Iterator[tuple[str, float]]:
     assert home is not None
     known = known_names(scope)
     mine = _class_of(source, home)
+    for other, owner, text, names in source.once("statements", lambda: tuple(_simple_statements(source))):
+        if other is not home and names <= known:
+            yield text, _NEIGHBOUR if mine is not None and owner is mine else _STRANGER
+
+
+def _simple_statements(source: Source) -> Iterator[tuple[ast.AST, ast.ClassDef | None, str, frozenset[str]]]:
+    """(function, its class, text, names) of statements short enough to be borrowed."""
     for other in walk(source.tree, into_functions=True):
-        if not isinstance(other, ast.FunctionDef | ast.AsyncFunctionDef) or other is home:
+        if not isinstance(other, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        weight = _NEIGHBOUR if mine is not None and _class_of(source, other) is mine else _STRANGER
         for node in walk(other):
             if not isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Delete):
                 continue
             if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call):
                 continue
             text = source.text(node)
-            names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-            if len(text) <= _LENGTH and "\n" not in text and names <= known:
-                yield text, weight
+            if len(text) <= _LENGTH and "\n" not in text:
+                names = frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+                yield other, _class_of(source, other), text, names
 
 
 def known_names(scope: Scope) -> set[str]:
-    tree = scope.source.tree
-    known = {*_BUILTINS, *scope.names}
+    """Names that mean something in a function: its own, the module's and the builtin ones."""
+    known = {*scope.names, *scope.source.once("module names", lambda: _module_names(scope.source.tree))}
     if scope.function is not None:
         known |= {argument.arg for argument in scope.function.args.args}
+    return known
+
+
+def _module_names(tree: ast.Module) -> set[str]:
+    known = set(_BUILTINS)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             known.add(node.name)
@@ -132,17 +143,21 @@ def _tested_by_class(scope: Scope) -> Iterator[str]:
     owner = _class_of(scope.source, scope.function) if scope.function is not None else None
     if owner is None:
         return
+    for text in scope.source.once(("tested", owner), lambda: _tested_attributes(scope.source, owner))[:3]:
+        yield f"not {text}"
+        yield text
+
+
+def _tested_attributes(source: Source, owner: ast.ClassDef) -> list[str]:
     found: dict[str, None] = {}
     for node in ast.walk(owner):
         if isinstance(node, ast.If | ast.While | ast.IfExp):
             for part in ast.walk(node.test):
                 if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
-                    parent = scope.source.parents.get(part)
+                    parent = source.parents.get(part)
                     if not (isinstance(parent, ast.Call) and parent.func is part):
-                        found[scope.source.text(part)] = None
-    for text in list(found)[:3]:
-        yield f"not {text}"
-        yield text
+                        found[source.text(part)] = None
+    return list(found)
 
 
 def _brief(text: str) -> str:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 from assist.repair.scope import Clues, Mutation, Scope
+from assist.repair.source import Function
 
 _WRAPPERS = (
     "list",
@@ -154,14 +155,21 @@ def _names_of_parameters(scope: Scope, node: ast.Call) -> Iterator[Mutation]:
     """An option of the enclosing function that a call of a function of this module forgot to pass on."""
     target = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     given = {keyword.arg for keyword in node.keywords}
-    for other in ast.walk(scope.source.tree):
-        if isinstance(other, ast.FunctionDef | ast.AsyncFunctionDef) and other.name == target:
-            accepted = [argument.arg for argument in (*other.args.args, *other.args.kwonlyargs)]
-            method = bool(accepted) and accepted[0] in ("self", "cls")
-            for name in accepted[len(node.args) + method :]:
-                if name in scope.names and name not in given:
-                    yield _add_argument(scope, node, f"{name}={name}", f"pass {name} on", 0.7)
-            return
+    other = scope.source.once("first of each name", lambda: _first_of_each_name(scope.source.tree)).get(target)
+    if other is not None:
+        accepted = [argument.arg for argument in (*other.args.args, *other.args.kwonlyargs)]
+        method = bool(accepted) and accepted[0] in ("self", "cls")
+        for name in accepted[len(node.args) + method :]:
+            if name in scope.names and name not in given:
+                yield _add_argument(scope, node, f"{name}={name}", f"pass {name} on", 0.7)
+
+
+def _first_of_each_name(tree: ast.Module) -> dict[str, Function]:
+    found: dict[str, Function] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, Function):
+            found.setdefault(node.name, node)
+    return found
 
 
 def _add_argument(scope: Scope, node: ast.Call, text: str, title: str, weight: float) -> Mutation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from assist.repair.scope import Clues, Mutation, Scope
 
@@ -64,7 +65,7 @@ def variable(scope: Scope, clues: Clues) -> Iterator[Mutation]:
 
 def attribute(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     """`self.start` becomes `self.end`; `x.lower()` becomes `x.upper()`."""
-    seen = _attributes(scope)
+    seen = scope.source.once("attributes", lambda: _attributes(scope))
     for node in scope.each(ast.Attribute):
         stored = isinstance(node.ctx, ast.Store)
         if not isinstance(node.ctx, ast.Load) and not (stored and isinstance(node.value, ast.Name)):
@@ -166,5 +167,6 @@ def _is_annotation(scope: Scope, node: ast.expr) -> bool:
     return False
 
 
+@lru_cache(maxsize=1 << 16)
 def _alike(left: str, right: str) -> float:
     return difflib.SequenceMatcher(None, left, right).ratio()

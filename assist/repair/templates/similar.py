@@ -8,8 +8,10 @@ import difflib
 import importlib
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from assist.repair.scope import Clues, Mutation, Scope
+from assist.repair.source import Source
 from assist.repair.templates.borrowed import known_names, places
 
 _BLOCKS = 10  # short blocks of the module tried in one function
@@ -66,13 +68,9 @@ def block(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     known, source = known_names(scope), scope.source
     here = {source.text(node) for node in scope.each(ast.If)}
     found: dict[str, ast.If] = {}
-    for node in ast.walk(source.tree):
-        if not isinstance(node, ast.If) or node.orelse or (node.end_lineno or 0) - node.lineno >= _BLOCK_LINES:
-            continue
-        text, indent = source.text(node), source.indent(node)
-        names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        if indent is not None and text not in here and names <= known:
-            found.setdefault("\n".join(line.removeprefix(indent) for line in text.splitlines()), node)
+    for node, text, whole, names in source.once("blocks", lambda: tuple(_short_blocks(source))):
+        if whole not in here and names <= known:
+            found.setdefault(text, node)
     for text in list(found)[:_BLOCKS]:
         leaves_loop = any(isinstance(part, ast.Continue | ast.Break) for part in ast.walk(found[text]))
         for place, before in enumerate(places(scope)):
@@ -88,18 +86,12 @@ def like_call(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     """A keyword that another call of the same function passes; an argument that such calls often lack."""
     del clues
     known, source = known_names(scope), scope.source
-    others: dict[str, dict[str, None]] = {}
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call):
-            texts = others.setdefault(_callee(node), {})
-            for keyword in node.keywords:
-                names = {part.id for part in ast.walk(keyword.value) if isinstance(part, ast.Name)}
-                if keyword.arg is not None and names <= known and "\n" not in source.text(keyword):
-                    texts[source.text(keyword)] = None
+    others = source.once("keywords", lambda: _keywords_by_callee(source))
     for node in scope.each(ast.Call):
         given = {keyword.arg for keyword in node.keywords}
         name = _callee(node)
-        for text in list(others.get(name, ()))[:_EACH]:
+        usable = [text for text, names in others.get(name, {}).items() if names <= known]
+        for text in usable[:_EACH]:
             if text.partition("=")[0] not in given:
                 yield _with_argument(scope, node, text, 0.6)
         for text in _OFTEN.get(name, ()):
@@ -173,6 +165,28 @@ def step(scope: Scope, clues: Clues) -> Iterator[Mutation]:
                 yield scope.splice((at, at), scope.indented(code, indent), last, "step", code, 0.4)
 
 
+def _short_blocks(source: Source) -> Iterator[tuple[ast.If, str, str, frozenset[str]]]:
+    """(node, text without its indentation, text as it stands, names) of blocks that may be borrowed."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.If) or node.orelse or (node.end_lineno or 0) - node.lineno >= _BLOCK_LINES:
+            continue
+        text, indent = source.text(node), source.indent(node)
+        if indent is not None:
+            names = frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+            yield node, "\n".join(line.removeprefix(indent) for line in text.splitlines()), text, names
+
+
+def _keywords_by_callee(source: Source) -> dict[str, dict[str, frozenset[str]]]:
+    """What calls of each name pass by keyword, with the names in it."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for node in ast.walk(source.tree):
+        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+            if keyword.arg is not None and isinstance(node, ast.Call) and "\n" not in source.text(keyword):
+                names = frozenset(part.id for part in ast.walk(keyword.value) if isinstance(part, ast.Name))
+                found.setdefault(_callee(node), {})[source.text(keyword)] = names
+    return found
+
+
 def _more_types(scope: Scope, kinds: ast.expr) -> Iterator[Mutation]:
     names = [scope.source.text(part) for part in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
     more = dict.fromkeys(other for name in names for other in _TYPES.get(name, ()) if other not in names)
@@ -199,9 +213,10 @@ def _names_of(module: str) -> tuple[str, ...]:
     return ()
 
 
-def _type_of(text: str) -> type[object] | None:
+def _type_of(text: str) -> Any:
     try:
-        return type(ast.literal_eval(text))
+        value: Any = ast.literal_eval(text)
+        return type(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
 

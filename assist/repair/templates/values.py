@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from assist.repair.scope import Clues, Mutation, Scope
 
@@ -89,7 +90,7 @@ def bound(scope: Scope, _clues: Clues) -> Iterator[Mutation]:
 
 def constant(scope: Scope, clues: Clues) -> Iterator[Mutation]:
     """`0` becomes `1`, `True` becomes `False`, `"a"` a string seen near by or wanted by the test."""
-    nearby = _literals(scope)
+    nearby = scope.source.once("literals", lambda: _literals(scope))
     for node in scope.each(ast.Constant):
         parent = scope.source.parents.get(node)
         if isinstance(parent, ast.JoinedStr | ast.FormattedValue) or _is_docstring(parent):
@@ -226,7 +227,8 @@ def _alternatives(
             yield text, 0.3, False
     elif isinstance(value, str):
         yield '""', 0.3, False
-    same = [text for text in (*clues.wanted, *nearby) if _same_type(text, value)]
+    kind = type(value).__name__
+    same = [text for text in (*clues.wanted, *nearby) if _type_name(text) == kind]
     for text in sorted(same, key=lambda text: -_alike(text, old))[:_MANY]:
         yield text, 0.2 + 0.5 * _alike(text, old), text in clues.wanted
     for text in clues.wanted[:_MANY]:
@@ -244,13 +246,15 @@ def _literals(scope: Scope) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _same_type(text: str, value: object) -> bool:
+@lru_cache(maxsize=1 << 14)
+def _type_name(text: str) -> str:
     try:
-        return type(ast.literal_eval(text)) is type(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
+        return type(ast.literal_eval(text)).__name__
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ""
 
 
+@lru_cache(maxsize=1 << 16)
 def _alike(left: str, right: str) -> float:
     return difflib.SequenceMatcher(None, left, right).ratio()
 
