@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.triton.endpoint import TritonEndpoint
+from inference.tritonserver.errors import ServerFailed
 from inference.tritonserver.launch import TritonServer, launch
 from tests.inference.triton.servers import START_SECONDS, installation
 
@@ -27,9 +28,8 @@ def running(
     folder: Path, *, extra: Sequence[str] = (), models: Sequence[str] = MODELS
 ) -> Generator[TritonServer, None, None]:
     """:param folder: for its log and its repository."""
-    server = launch(installation(), repository(folder), models, log=folder / "triton.log", extra=extra)
+    server = _started(repository(folder), models, folder / "triton.log", extra)
     try:
-        asyncio.run(server.wait_until_answering(START_SECONDS))
         yield server
     finally:
         server.kill()
@@ -69,3 +69,19 @@ async def once_noted(record: Path, event: str, count: int = 1) -> list[dict[str,
         assert time.monotonic() < until, f"{len(found)} of {count} {event}: {noted(record)}"
         await asyncio.sleep(0.005)
     return found
+
+
+def _started(repository: Path, models: Sequence[str], log: Path, extra: Sequence[str]) -> TritonServer:
+    """Between looking for free ports and taking them, another process may be faster; so it is tried again."""
+    found = installation()
+    for attempt in range(3):
+        server = launch(found, repository, models, log=log, extra=extra)
+        try:
+            asyncio.run(server.wait_until_answering(START_SECONDS))
+            return server
+        except ServerFailed:
+            is_alive = server.is_alive()
+            server.kill()
+            if is_alive or attempt == 2:
+                raise
+    raise AssertionError
