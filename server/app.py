@@ -19,6 +19,7 @@ from server.client import ClientSupport
 from server.decode import strict_converter
 from server.features import (
     actions,
+    along,
     cancel,
     chat,
     chat_apply,
@@ -148,7 +149,7 @@ def _add_features(server: AssayServer) -> None:
     server.feature(chat.CHIPS)(chat.chips)
     server.feature(chat_apply.APPLY)(chat_apply.apply)
     server.feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(hunks.text_document_content)
-    server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(index.did_save)
+    server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(along.did_save)
     server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)(index.did_change_watched_files)
     server.command(fix.FIX_PROBLEM)(fix.fix_problem)
     server.command(fix.MAKE_TEST_PASS)(fix.make_test_pass)

@@ -35,6 +35,7 @@ from workspace.root import find_root, relative_path
 if TYPE_CHECKING:
     from retrieval.host.client import IndexClient
     from sandbox.ports import Isolation
+    from server.along import Along
     from server.chatting import Chatting
     from server.completing import Completing
     from server.next_editing import NextEditing
@@ -92,6 +93,9 @@ class Session:
     _completing: Completing | None = None
     _chatting: Chatting | None = None
     _next_editing: NextEditing | None = None
+    _along: Along | None = None
+    typed_at: float = float("-inf")
+    """When a document was last changed, in seconds of the monotonic clock."""
     _indexes: Indexes | None = None
     _runners: runtime.Runners | None = None
     _models: runtime.KeptModels | None = None
@@ -222,6 +226,19 @@ class Session:
     def known_next_editing(self) -> NextEditing | None:
         """None before the first next edit was asked for."""
         return self._next_editing
+
+    @property
+    def along(self) -> Along:
+        if self._along is None:
+            from server.along import Along
+
+            self._along = Along()
+        return self._along
+
+    @property
+    def known_along(self) -> Along | None:
+        """None before anything was saved with working along turned on."""
+        return self._along
 
     def explain(self, kind: str, explanation: dict[str, Any]) -> None:
         """Keep how the last answer of a kind came about."""

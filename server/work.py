@@ -93,6 +93,8 @@ async def work_on(
     """
     place = ls.session.work
     place.check(root)
+    if (along := ls.session.known_along) is not None:
+        along.stop()  # what nobody asked for makes room for what somebody did
     created = token is None
     name: str | int = f"assay-{uuid.uuid4().hex[:12]}" if token is None else token
     task = asyncio.create_task(_with_progress(ls, title, root, name, created, body, takes_turn))

@@ -21,6 +21,8 @@ async def cancel(ls: AssayServer, params: lsp.ExecuteCommandParams) -> dict[str,
     cancelled = ls.session.work.cancel(root=root)
     if root is None and (chatting := ls.session.known_chatting) is not None:
         cancelled += chatting.cancel()
+    if (along := ls.session.known_along) is not None:
+        cancelled += along.stop()
     return {"cancelled": cancelled}
 
 

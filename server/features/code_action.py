@@ -98,7 +98,9 @@ def _fix_problem(ls: AssayServer, snapshot: Snapshot, diagnostic: lsp.Diagnostic
 def _make_test_pass(ls: AssayServer, snapshot: Snapshot, test: str, failure: lsp.Diagnostic | None) -> lsp.CodeAction:
     arguments = Arguments(uri=snapshot.uri, version=snapshot.version, test=test)
     name = test.partition("::")[2].replace("::", ".") or test
-    action = _action(ls, snapshot, "make_test_pass", MAKE_TEST_PASS, f"Make {name} pass", arguments)
+    along = ls.session.known_along
+    ready = along.title_of(ls.session.place_of(snapshot.uri).root, test) if along is not None else None
+    action = _action(ls, snapshot, "make_test_pass", MAKE_TEST_PASS, ready or f"Make {name} pass", arguments)
     action.diagnostics = [failure] if failure is not None else None
     return action
 

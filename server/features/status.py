@@ -35,6 +35,8 @@ def send_status(
         status["completion"] = {"reason": last["reason"], "model": last["model"]}
     if (last := ls.session.explanations.get("nextEdit")) is not None:
         status["nextEdit"] = {"reason": last["reason"], "model": last["model"]}
+    if (along := ls.session.known_along) is not None and ls.session.settings.along.enabled == "on":
+        status["along"] = {"state": along.state, "message": along.message}
     if grade is not None:
         status["grade"] = grade
     if receipt is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,6 +81,9 @@ def _note_edit(ls: AssayServer, uri: str, changes: Sequence[lsp.TextDocumentCont
     last = changes[-1] if changes else None
     line = last.range.start.line if isinstance(last, lsp.TextDocumentContentChangePartial) else 0
     ls.session.recent.note(key_of(uri), line)
+    ls.session.typed_at = time.monotonic()
+    if (along := ls.session.known_along) is not None:
+        along.forget()
     if (completing := ls.session.known_completing) is not None:
         completing.pipeline.typed()
 
