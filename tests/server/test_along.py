@@ -37,7 +37,7 @@ async def came_of_it(desk: Desk) -> Any:
 async def until(desk: Desk, wanted: Callable[[Any], bool]) -> Any:
     """The account that fits, once there is one."""
     async with asyncio.timeout(120):
-        while (found := await explained(desk, "along")) is None or not wanted(found):
+        while (found := await explained(desk, "along")) is None or not wanted(found):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.05)
         return found
 

@@ -37,13 +37,13 @@ async def ask(desk: Desk, uri: str, text: str, version: int | None = None) -> li
 def applied(text: str, edits: list[dict[str, Any]], encoding: str) -> str:
     """As an editor would."""
     code, unit = ("utf-16-le", 2) if encoding == "utf-16" else ("utf-8", 1)
-    lines = [line.encode(code) for line in text.split("\n")]
+    lines: list[bytes] = [line.encode(code) for line in text.split("\n")]
     for edit in reversed(edits):
         start, end = edit["range"]["start"], edit["range"]["end"]
         assert start["line"] == end["line"]
-        line: bytes = lines[start["line"]]
+        line = lines[int(start["line"])]
         new = str(edit["text"]).encode(code)
-        lines[start["line"]] = line[: start["character"] * unit] + new + line[end["character"] * unit :]
+        lines[int(start["line"])] = line[: start["character"] * unit] + new + line[end["character"] * unit :]
     return "\n".join(line.decode(code) for line in lines)
 
 
