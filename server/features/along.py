@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from server.along import Ready, stamp_of
 from server.errors import EXPECTED, NotInWorkspace
 from server.features import index
 from server.features.configuration import ready_runner, refresh_settings
@@ -106,6 +105,7 @@ async def _when_idle(ls: AssayServer, place: Place, account: dict[str, Any]) -> 
 
 async def _run(ls: AssayServer, place: Place, settings: Settings, account: dict[str, Any]) -> str:
     from sandbox.testrun import run_tests
+    from server.along import stamp_of
     from workspace.project import open_project
 
     session, along = ls.session, ls.session.along
@@ -156,6 +156,7 @@ async def _prepare_fix(
     from assist.edit import fix
     from assist.repair import SearchRepair
     from assist.task import Budget, Task
+    from server.along import Ready
 
     along = ls.session.along
     left = min(_FIX_SECONDS, along.spending.left(settings.along.seconds_per_hour))

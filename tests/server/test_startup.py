@@ -31,8 +31,10 @@ asyncio.run(main())
 LATER = ("assist", "inference.scripted", "sandbox.find", "sandbox.runsc", "sandbox.verify", "sandbox.store",
          "sandbox.testrun", "workspace.project", "workspace.tests", "workspace.walk", "rich", "pathspec", "pytest",
          "difflib", "tomllib", "platformdirs")  # fmt: skip
-LIGHT = {"assist", "assist.chat", "assist.chat.errors", "assist.chat.given"}
-"""Values and names of errors alone."""
+LIGHT = {
+    "assist", "assist.chat", "assist.chat.errors", "assist.chat.given", "assist.nextedit", "assist.nextedit.trail",
+}  # fmt: skip
+"""Values and names of errors alone, and what every document notes of its changes."""
 
 
 async def test_nothing_heavy_is_imported_before_the_answer_to_initialize() -> None:
