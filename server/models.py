@@ -6,14 +6,16 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from inference.errors import InferenceError
 from server.answer_cache import answer_cache, tenant_of
 from server.dialect import Dialect, assumed_dialect, found_dialect
-from server.endpoints import Served, served_model
+from server.endpoints import TRITON, Served, served_model
 from server.identity import user_name
 from server.model_settings import ModelSettings, RoutingSettings
 from server.observing import Observing
@@ -79,7 +81,12 @@ class Models:
         return Path(self._settings.prompts).expanduser() if self._settings.prompts else None
 
     async def start(self) -> None:
-        """Let metrics be read, where the settings say."""
+        """Load the clients that the settings name, beside the loop, and let metrics be read."""
+        if any(model.backend in TRITON for model in self._settings.models):
+            from inference.triton.channel import load
+
+            with suppress(InferenceError):  # whoever asks for the model is told
+                await asyncio.to_thread(load)
         await self._observing.start()
 
     def chat(self) -> Generator | None:

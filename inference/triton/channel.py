@@ -323,6 +323,14 @@ def _raised(failure: Failure) -> Again | InferenceError:
     return Again(failure.error) if failure.is_passing else failure.error
 
 
+def load() -> None:
+    """Import what a connection needs: 0.3 s, which may be spent in another thread before there is one.
+
+    :raises BackendUnavailable: when it is not installed.
+    """
+    _sdk()
+
+
 @cache
 def _sdk() -> Any:
     """The libraries, whose types are known to no checker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -67,7 +68,13 @@ class TritonGenerator:
 
     async def stream(self, request: GenerateRequest, *, on_finish: OnFinish | None = None) -> AsyncGenerator[str, None]:
         """The model's answer to messages, brought into one text by the template."""
-        async with aclosing(self._answer(self._template(request.messages), request, on_finish)) as pieces:
+        # A template is a program, if a small and metered one: it does not hold the loop up.
+        self.open_streams += 1
+        try:
+            prompt = await asyncio.to_thread(self._template, request.messages)
+        finally:
+            self.open_streams -= 1
+        async with aclosing(self._answer(prompt, request, on_finish)) as pieces:
             async for piece in pieces:
                 yield piece
 

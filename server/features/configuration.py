@@ -38,6 +38,8 @@ async def initialized(ls: AssayServer, _: lsp.InitializedParams) -> None:
     finally:
         session.configured.set()
     settings = refresh_settings(ls)
+    if settings.models:
+        session.models.get(settings)  # what it loads is loaded before somebody waits for it
     index.open_folders(ls)
     if settings.complete.enabled == "on":
         session.spawn(get_ready(ls), "getting ready to complete")

@@ -43,7 +43,7 @@ def in_sqlite(place: Place) -> Cache:
 
 
 def in_redis(place: Place) -> Cache:
-    return RedisCache(place.redis.url, prefix=f"{place.folder.name}:", call_seconds=PATIENT)
+    return RedisCache(place.redis.url, prefix=f"{place.folder.name}:", call_seconds=PATIENT, connect_seconds=PATIENT)
 
 
 def before_sqlite(place: Place) -> Cache:

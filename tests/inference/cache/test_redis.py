@@ -36,7 +36,7 @@ def redis_server(tmp_path: Path) -> Generator[RedisServer]:
 
 @asynccontextmanager
 async def cache_at(url: str, **options: Any) -> AsyncGenerator[RedisCache]:
-    cache = RedisCache(url, **{"prefix": PREFIX, "call_seconds": PATIENT, **options})
+    cache = RedisCache(url, **{"prefix": PREFIX, "call_seconds": PATIENT, "connect_seconds": PATIENT, **options})
     yield cache
     await cache.close()
 
