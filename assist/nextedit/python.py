@@ -30,15 +30,21 @@ def enclosing(tree: ast.AST, line: int, *, but_named: str = "") -> list[Function
 
     :param but_named: whose own `def` or `class` on that line does not count.
     """
-    found: list[Function | ast.ClassDef] = []
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        if node.lineno - 1 <= line <= (node.end_lineno or node.lineno) - 1 and not (
-            node.name == but_named and node.lineno - 1 == line
-        ):
-            found.append(node)
-    return sorted(found, key=lambda each: each.lineno)
+    return [
+        node
+        for node in _scopes(tree)
+        if node.lineno - 1 <= line <= (node.end_lineno or node.lineno) - 1
+        and not (node.name == but_named and node.lineno - 1 == line)
+    ]
+
+
+@lru_cache(maxsize=16)
+def _scopes(tree: ast.AST) -> tuple[Function | ast.ClassDef, ...]:
+    """Functions and classes by their lines: a file of many calls is walked once."""
+    scopes = (
+        node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    )
+    return tuple(sorted(scopes, key=lambda each: each.lineno))
 
 
 def bound_in(function: Function) -> frozenset[str]:

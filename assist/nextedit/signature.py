@@ -113,7 +113,16 @@ def followed_in(signature: Signature, file: File) -> list[Edit]:
         first, last = _arguments_span(call, file.text, starts)
         if text is not None and text != file.text[first:last]:
             edits.append(Edit(document=file.document, start=first, end=last, text=text))
-    return sorted(edits, key=lambda edit: edit.start)
+    return _innermost(sorted(edits, key=lambda edit: (edit.start, -edit.end)))
+
+
+def _innermost(edits: Sequence[Edit]) -> list[Edit]:
+    """Of calls in each other's arguments the inner ones; the outer ones follow once these are done."""
+    return [
+        edit
+        for number, edit in enumerate(edits)
+        if number + 1 == len(edits) or edits[number + 1].start >= edit.end or edits[number + 1].start < edit.start
+    ]
 
 
 def _inside(signature: Signature, old: str, new: str) -> Rename:

@@ -161,10 +161,10 @@ async def test_an_untitled_document_is_followed_alone(assay: Launch, tmp_path: P
 # ---- with a model
 
 
-def script(tmp_path: Path, answer: str) -> None:
+def script(tmp_path: Path, answer: str, delay: float = 0.0) -> None:
     """The user's settings: a model that says one thing."""
     file = tmp_path / "answers.toml"
-    file.write_text(f'[[answer]]\ntext = """\n{answer}"""\n')
+    file.write_text(f'[[answer]]\ndelay = {delay}\npieces = 1000\ntext = """\n{answer}"""\n')
     Path(os.environ["ASSAY_CONFIG"]).write_text(
         f'[cache]\nanswers = "off"\n\n[models.code]\nbackend = "scripted"\nscript = "{file}"\nroles = ["chat"]\n'
     )
@@ -176,6 +176,24 @@ ANSWERS = {
     "its own words": (f"BEGIN region\n{ADDED.replace('f(1)', 'f(1, b=2)')}END\n", ", b=2", "model", None),
     "prose": ("I would add b=2 to the call.\n", "1, ...", "rule", "unusable"),
 }
+
+
+async def test_the_latest_request_wins_and_a_cancelled_one_ends(assay: Launch, tmp_path: Path) -> None:
+    script(tmp_path, f"BEGIN region\n{ADDED}END\n", delay=2.0)
+    desk = await sit_down(assay, tmp_path / "ws")
+    uri = open_text(desk, CALLS)
+    type_line(desk, uri, 0, "def f(a, b):", 2)
+    params = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 0}}
+    first, second = desk.wire.start(NEXT, params), desk.wire.start(NEXT, params)
+    assert (await desk.wire.response(first))["result"] == {"edits": []}
+    assert (await explained(desk, "nextEdit"))["reason"] == "superseded"
+    desk.wire.notify("$/cancelRequest", {"id": second})
+    assert (await desk.wire.response(second))["error"]["code"] == -32800
+    third = desk.wire.start(NEXT, params)
+    type_line(desk, uri, 4, "x = f(2)", 3)
+    assert (await desk.wire.response(third))["result"] == {"edits": []}, "it was about another version"
+    stats = await desk.wire.result("assay/debug/stats")
+    assert stats["pendingRequests"] == 0
 
 
 @pytest.mark.parametrize("case", ANSWERS.values(), ids=ANSWERS.keys())

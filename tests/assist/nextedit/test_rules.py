@@ -146,6 +146,12 @@ CASES = {
         "def g(o):\n    o.f(\n        1,\n        ...,\n    )\n",
         kind="signature",
     ),
+    "calls in calls: the inner one first": Case(
+        before="def f(a):\n    return a\n\n\nf(f(1))\n",
+        after="def f(a, b):\n    return a\n\n\nf(f(1))\n",
+        then="def f(a, b):\n    return a\n\n\nf(f(1, ...))\n",
+        kind="signature",
+    ),
     "a constructor": Case(
         before="class A:\n    def __init__(self, a):\n        self.a = a\n\n\nA(1)\n",
         after="class A:\n    def __init__(self, a, *, b):\n        self.a = a\n\n\nA(1)\n",
