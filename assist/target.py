@@ -12,6 +12,21 @@ from sandbox.receipt import Grade
 from workspace.project import Project
 from workspace.tests import is_test_path, tests_in
 
+# How a test ends that reaches out of the sandbox: by the class of the exception, or by that and what it says.
+_NETWORK_ERRORS = frozenset(
+    {"URLError", "gaierror", "ConnectError", "ConnectTimeout", "NewConnectionError", "MaxRetryError"}
+    | {"ClientConnectorError", "NameResolutionError"}
+)
+_SYSTEM_ERRORS = frozenset({"OSError", "ConnectionError", "ConnectionRefusedError", "TimeoutError", "timeout"})
+_NETWORK_SIGNS = (
+    "Network is unreachable",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "No address associated with hostname",
+    "nodename nor servname",
+    "Network unreachable",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
@@ -53,6 +68,16 @@ def where_to_look(task: Task, project: Project) -> Spot:
 
 def aim(task: Task, spot: Spot, seen: Observation) -> Observation | Nothing:
     """The observation with its targets, or why there are none."""
+    away = [test for test in seen.tests if test.failed and _needs_network(test)]
+    if away:  # making such a test pass would mean to take out what it tests
+        seen = replace(
+            seen,
+            tests=tuple(test for test in seen.tests if test not in away),
+            targets=tuple(test for test in seen.targets if test not in away),
+        )
+        asked = spot.test is not None and any(test in away for test in seen.selected)
+        if asked and not seen.targets:
+            return Nothing(reason=f"{away[0].id} needs the network, which the sandbox does not have.")
     if spot.test is not None:
         return _aim_at_test(spot.test, seen)
     touching = _tests_of(spot, seen)
@@ -69,6 +94,15 @@ def aim(task: Task, spot: Spot, seen: Observation) -> Observation | Nothing:
         reason=f"Nothing to fix: {_tests(touching)} {spot.name}, and all that ran pass. A failing test that shows what"
         " is wrong is what the search needs."
     )
+
+
+def _needs_network(test: ObservedTest) -> bool:
+    failure = test.failure
+    if failure is None:
+        return False
+    if failure.raised in _NETWORK_ERRORS:
+        return True
+    return failure.raised in _SYSTEM_ERRORS and any(sign in failure.message for sign in _NETWORK_SIGNS)
 
 
 def _aim_at_test(test: str, seen: Observation) -> Observation | Nothing:

@@ -15,7 +15,7 @@ from assist.observation import Observation, ObservedTest
 from assist.observe import observe
 from assist.ports import Attempt, Progress
 from assist.repair.execute import SearchRun, Trial, search
-from assist.repair.localise import clues, ochiai, with_definitions
+from assist.repair.localise import clues, in_loops, ochiai, with_definitions
 from assist.repair.rank import PRIORS, Ranked, ordinariness, rank
 from assist.repair.scope import Mutation, Scope, enclosing, scopes
 from assist.repair.source import Source, apply, parse
@@ -176,6 +176,8 @@ def _candidates(task: Task, observation: Observation, project: Project) -> tuple
         if source is not None:
             sources[path] = source
     suspicion = {path: with_definitions(source, suspicion[path]) for path, source in sources.items()}
+    if observation.targets[0].outcome == "timeout":
+        suspicion = {path: in_loops(source, suspicion[path]) for path, source in sources.items()}
     if task.kind != "make_test_pass" and task.path is not None and task.line is not None:
         suspicion = _focused(suspicion, sources, task.path, task.line + 1)
     seen = clues(observation.targets, project.read)

@@ -81,11 +81,14 @@ async def search(
     *,
     seconds: float,
     on_trial: Callable[[SearchRun], None] = lambda _: None,
+    width: int = _WIDTH,
 ) -> None:
     """Run every mutation against the targets, and what passes them against the tests that touch its lines.
     What comes of it is put into `run` as it comes.
 
     Ends when all were tried, the time is up, or enough candidates passed. `on_trial` is called after each.
+
+    :param width: candidates at once.
 
     :raises SandboxError: when the project's Python cannot run pytest.
     """
@@ -120,7 +123,7 @@ async def search(
         "seconds": seconds,
         "enough": _ENOUGH,
         "beyond": _BEYOND,
-        "width": _WIDTH,
+        "width": width,
         "modules": list(observation.modules),
     }
     config["groups"] = groups.tests

@@ -17,6 +17,7 @@ _CRASH_CALLER = 0.15
 
 _DEFINED_APART = 0.6  # module constants, class attributes and defaults, relative to the line that uses them
 
+_OUTSIDE_LOOP = 0.3  # where a test hangs, relative to the lines that keep a loop going
 _MANY = 24  # literals kept as clues
 _TESTS_READ = 3  # failing tests whose source is looked at for them
 _LONGEST = 60  # characters of one
@@ -58,6 +59,21 @@ def with_definitions(source: Source, lines: Mapping[int, float]) -> dict[int, fl
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 found[line] = max(found.get(line, 0.0), worst * _DEFINED_APART)
     return {line: value for line, value in found.items() if value > 0}
+
+
+def in_loops(source: Source, lines: Mapping[int, float]) -> dict[int, float]:
+    """For tests that never end: what decides about a `while` and what moves it on is suspicious, the rest less so."""
+    found = {line: value * _OUTSIDE_LOOP for line, value in lines.items()}
+    for loop in ast.walk(source.tree):
+        if not isinstance(loop, ast.While):
+            continue
+        deciding = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
+        for node in (loop, *(inner for inner in ast.walk(loop) if isinstance(inner, ast.Assign | ast.AugAssign))):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            moves = any(isinstance(target, ast.Name) and target.id in deciding for target in targets)
+            if node.lineno in lines and (node is loop or moves):
+                found[node.lineno] = lines[node.lineno]
+    return found
 
 
 def clues(targets: Iterable[ObservedTest], read: Callable[[str], bytes | None] = lambda _: None) -> Clues:

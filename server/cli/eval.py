@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-_SUITES = ("retrieval", "completion")
+_SUITES = ("retrieval", "completion", "repair")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

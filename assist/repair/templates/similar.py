@@ -8,7 +8,6 @@ import difflib
 import importlib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from assist.repair.scope import Clues, Mutation, Scope
 from assist.repair.source import Source
@@ -213,12 +212,12 @@ def _names_of(module: str) -> tuple[str, ...]:
     return ()
 
 
-def _type_of(text: str) -> Any:
+def _type_of(text: str) -> type[object] | None:
     try:
-        value: Any = ast.literal_eval(text)
-        return type(value)
+        value: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
+    return value.__class__
 
 
 def _is_number(node: ast.expr) -> bool:
