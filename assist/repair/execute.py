@@ -104,9 +104,10 @@ async def search(
             run.tried += 1
             on_trial(run)
         elif record["event"] == "ready":
-            run.ready, began = float(record["seconds"]), time.monotonic()
+            if not run.ready:  # each round says so
+                run.ready, began = float(record["seconds"]), time.monotonic()
         elif record["event"] == "start":
-            began = time.monotonic()
+            began = began or time.monotonic()
         elif record["event"] == "agreement":
             run.groups = {id(mutations[int(at)]): int(group) for at, group in record["groups"].items()}
             run.differences = [_difference(each, mutations) for each in record["differences"]]

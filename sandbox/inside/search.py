@@ -27,6 +27,8 @@ _AFTER = 8.0  # seconds that the search goes on after the first that passed
 _PARTS = 3  # how much further the search goes after a candidate that only fixes a part
 _DEAR = 40  # candidates after the best that passed for which a fresh import is still made
 _ALONE = 60  # candidates tried again, each alone, when none passed in a batch
+_ROUNDS = (150, 600)  # where one round of candidates ends and the next begins
+_RELOADED = 40  # fresh imports in a round that is not the last
 _RECORDED = 20  # tests whose calls are recorded beside the failing ones
 _RECORDING = 8.0  # seconds for that, and for what each candidate that passes answers
 _GRACE = 2.0  # seconds beyond a limit until a process that does not heed it is killed
@@ -48,8 +50,11 @@ def run(config, send, load):
         except BaseException:  # a module that wants to be imported by its own package first, or exits
             pass
     search = Search(config, send, **tools)
-    search.swapped()
-    search.reloaded()
+    for some in search.rounds():
+        search.swapped(some)
+        search.reloaded(_RELOADED if some.stop < len(config["candidates"]) else None)
+        if search.is_over(some.stop):
+            break
     send({"event": "searched", "tried": search.tried, "seconds": round(time.monotonic() - search.started, 3)})
 
 
@@ -78,16 +83,27 @@ class Search:
         self.root = os.getcwd()
         self.before = {}
 
-    def swapped(self):
+    def rounds(self):
+        """The likeliest first, both stages of them: what needs a fresh import is not left to the very end."""
+        count = len(self.config["candidates"])
+        edges = [edge for edge in _ROUNDS if edge < count] + [count]
+        return [range(first, last) for first, last in zip([0] + edges, edges)]
+
+    def is_over(self, at):
+        """Whether nothing from this candidate on is worth trying."""
+        return self.expired() or len(self.passed) >= self.config["enough"] or self.is_late() or at > self.last()
+
+    def swapped(self, some):
         """The first stage, in a child of this process, which stays clean for the second."""
+        self.ready = False
         seconds = max(0.0, self.deadline - time.monotonic())
-        children = iter([("", self.forks.Child(self.serve, seconds + 5))])
+        children = iter([("", self.forks.Child(lambda say: self.serve(say, some), seconds + 5))])
         take = lambda _, line: self.take(json.loads(line))  # noqa: E731
         self.forks.pool(lambda: next(children, None), 1, take, lambda *_: None, lambda: False)
         if not self.ready:  # the tests could not be collected, or that process died before it began
-            self.again.update(range(len(self.config["candidates"])))
+            self.again.update(some)
 
-    def serve(self, say):
+    def serve(self, say, order):
         """In the child: collect once, then fork for each batch."""
 
         def on_items(items, run_test):
@@ -113,7 +129,6 @@ class Search:
                     override.remove()
                     state.restore()
 
-            order = range(len(self.config["candidates"]))
             take = lambda record: say(json.dumps(record).encode())  # noqa: E731
             self.supervise(order, work, _BATCH, 0.0, take)
             if not self.passed and not self.parts:  # perhaps one was in the way of the next
@@ -129,7 +144,10 @@ class Search:
         for index in passed:
             path, splices, _ = self.config["candidates"][index]
             full = os.path.join(self.root, path)
-            undo = loaded.swap(full, self.text_before(path), self.text_of(path, splices))
+            try:
+                undo = loaded.swap(full, self.text_before(path), self.text_of(path, splices))
+            except self.swap.Reload:  # passed after a fresh import, in an earlier round
+                continue
             loaded.restore(undo)
             changed.update((id(function), function) for function, _ in undo)
         functions = list(changed.values())
@@ -151,6 +169,7 @@ class Search:
 
         for index in passed if made else ():
             path, splices, _ = self.config["candidates"][index]
+            # One that needs a fresh import ends its child, and is left out of the comparison.
 
             def answer(say, path=path, splices=splices):
                 loaded.swap(os.path.join(self.root, path), self.text_before(path), self.text_of(path, splices))
@@ -172,8 +191,8 @@ class Search:
         )
         return lines
 
-    def reloaded(self):
-        """The second stage: candidates that need a fresh import, the best first."""
+    def reloaded(self, most):
+        """The second stage: candidates that need a fresh import, the best first; the rest waits for the next round."""
 
         def work(index):
             path, splices, _ = self.config["candidates"][index]
@@ -189,7 +208,8 @@ class Search:
             self.session.host(self.config["args"], self.blocked, on_items, extra=_PLAIN)
             return found[0] if found else {"result": "failed"}
 
-        order = sorted(self.again)
+        order = sorted(self.again)[:most]
+        self.again.difference_update(order)
         self.first = time.monotonic() if self.passed else None
         if self.passed:  # a fresh import is dear: only for what was thought about as likely as the best that passed
             order = [index for index in order if index < min(self.passed) + _DEAR]
