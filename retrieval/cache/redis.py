@@ -41,13 +41,21 @@ class RedisVectorCache:
     :raises RetrievalError: when the URL cannot be used.
     """
 
-    def __init__(self, url: str, *, ttl_seconds: int = TTL_SECONDS, pause_seconds: float = _PAUSE_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        ttl_seconds: int = TTL_SECONDS,
+        pause_seconds: float = _PAUSE_SECONDS,
+        connect_seconds: float = _CONNECT_SECONDS,
+        call_seconds: float = _CALL_SECONDS,
+    ) -> None:
         try:
             self._redis: Any = redis.asyncio.from_url(
                 url,
                 retry=None,  # the default waits for 1.9 s before it says that nobody is there
-                socket_connect_timeout=_CONNECT_SECONDS,
-                socket_timeout=_CALL_SECONDS,
+                socket_connect_timeout=connect_seconds,
+                socket_timeout=call_seconds,
                 decode_responses=False,
             )
         except (ValueError, RedisError, TypeError):
@@ -55,6 +63,7 @@ class RedisVectorCache:
             raise RetrievalError("The URL of the Redis server cannot be used.") from None
         self._ttl_seconds = ttl_seconds
         self._pause_seconds = pause_seconds
+        self._call_seconds = call_seconds
         self._paused_until = 0.0
 
     async def get(self, embedder: str, digests: Sequence[str]) -> Mapping[str, Sequence[float]]:
@@ -89,7 +98,7 @@ class RedisVectorCache:
         if time.monotonic() < self._paused_until:
             return None
         try:
-            answer = await asyncio.wait_for(request(*arguments), _CALL_SECONDS)
+            answer = await asyncio.wait_for(request(*arguments), self._call_seconds)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._paused_until:
                 log.warning("the team's cache of embeddings is left out: %s", type(error).__name__)

@@ -82,8 +82,11 @@ def in_sqlite(request: pytest.FixtureRequest) -> VectorCache:
     return SqliteVectorCache.open(request.getfixturevalue("tmp_path") / "cache" / "vectors.sqlite")
 
 
+PATIENT = {"connect_seconds": 10.0, "call_seconds": 10.0}  # a busy machine is no dead Redis
+
+
 def in_redis(request: pytest.FixtureRequest) -> VectorCache:
-    return RedisVectorCache(request.getfixturevalue("redis_server").url)
+    return RedisVectorCache(request.getfixturevalue("redis_server").url, **PATIENT)
 
 
 def in_both(request: pytest.FixtureRequest) -> VectorCache:
@@ -247,7 +250,7 @@ async def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
 
 async def test_redis_may_go_and_come_back(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    cache = RedisVectorCache(redis_server.url, pause_seconds=0)
+    cache = RedisVectorCache(redis_server.url, pause_seconds=0, **PATIENT)
     await cache.put(EMBEDDER, {"a": ONE})
     redis_server.kill()
     assert await cache.get(EMBEDDER, ["a"]) == {}
@@ -261,7 +264,7 @@ async def test_redis_may_go_and_come_back(redis_server: RedisServer, caplog: pyt
 
 
 async def test_a_redis_that_failed_is_left_alone_for_a_while(redis_server: RedisServer) -> None:
-    cache = RedisVectorCache(redis_server.url, pause_seconds=3_600)
+    cache = RedisVectorCache(redis_server.url, pause_seconds=3_600, **PATIENT)
     await cache.put(EMBEDDER, {"a": ONE})
     redis_server.kill()
     assert await cache.get(EMBEDDER, ["a"]) == {}
@@ -290,7 +293,7 @@ def unused_listener() -> Generator[int]:
 
 @pytest.mark.parametrize("value", [b"", b"short", bytes(16), b"\xff" * 16, b"x" * 100_000])
 async def test_garbage_in_redis_is_nothing(redis_server: RedisServer, value: bytes) -> None:
-    cache = RedisVectorCache(redis_server.url)
+    cache = RedisVectorCache(redis_server.url, **PATIENT)
     await cache.put(EMBEDDER, {"good": ONE})
     redis_server.client().set(f"assay:vec:{EMBEDDER}:bad", value)
     assert await cache.get(EMBEDDER, ["bad", "good"]) == {"good": ONE}
@@ -298,7 +301,7 @@ async def test_garbage_in_redis_is_nothing(redis_server: RedisServer, value: byt
 
 
 async def test_redis_forgets_in_time(redis_server: RedisServer) -> None:
-    cache = RedisVectorCache(redis_server.url, ttl_seconds=1_000)
+    cache = RedisVectorCache(redis_server.url, ttl_seconds=1_000, **PATIENT)
     await cache.put(EMBEDDER, {"a": ONE})
     assert 0 < redis_server.client().ttl(f"assay:vec:{EMBEDDER}:a") <= 1_000
     await cache.close()
