@@ -67,7 +67,16 @@ Start = Callable[..., Awaitable[Desk]]
 
 
 def processes_of(wire: Wire) -> list[psutil.Process]:
-    return psutil.Process(wire.process.pid).children(recursive=True)
+    children = psutil.Process(wire.process.pid).children(recursive=True)
+    return [child for child in children if not _is_ready_for_completions(child)]
+
+
+def _is_ready_for_completions(child: psutil.Process) -> bool:
+    """What parses suggestions stays from one to the next, with a helper of Python's."""
+    try:
+        return any("multiprocessing" in word for word in child.cmdline())
+    except psutil.NoSuchProcess:
+        return True
 
 
 def left_behind(state: str) -> list[str]:
