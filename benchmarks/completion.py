@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import heading, write
 from benchmarks.retrieval_corpus import small_files
 from benchmarks.server import Client
 from benchmarks.stub_model import TEXT
@@ -233,8 +234,15 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         print(report(measure(Path(arguments[0]).resolve())))
         return
+    written()
+
+
+def written(files: int = 50_000) -> None:
+    """The report, with a workspace of so many chunks."""
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
-        print(report(measure(small_files(Path(folder), 300))))
+        found = report(measure(small_files(Path(folder), files), embedder="none"))
+    title = heading("What a suggestion costs beside the model", "python -P -m benchmarks.completion")
+    print(write("completion", f"{title}\nAgainst a stub model of no delay; the index by words alone.\n\n{found}"))
 
 
 if __name__ == "__main__":
