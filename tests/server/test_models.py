@@ -283,3 +283,37 @@ def test_a_secret_of_the_keyring() -> None:
             resolve_secret("keyring:assay/models/you", {})
     finally:
         keyring.set_keyring(before)
+
+
+@pytest.fixture
+def dying(tmp_path_factory: pytest.TempPathFactory) -> Generator[TritonServer, None, None]:
+    with running_triton(tmp_path_factory.mktemp("dying"), models=("scripted",)) as server:
+        yield server
+
+
+async def test_of_two_tritons_one_dies(triton: TritonServer, dying: TritonServer, env: dict[str, str]) -> None:
+    """Nobody notices who asks after that."""
+    tables: dict[str, Any] = {
+        name: {"backend": "triton", "url": f"grpc://127.0.0.1:{server.grpc}", "model": "scripted"}
+        for name, server in (("one", dying), ("two", triton))
+    }
+    request = CompletionRequest(prompt=json.dumps({"say": "an answer", "delay": 0.02}), seconds=20)
+    async with models(env, cache={"answers": "off"}, **tables) as made:
+        completer = made.completer()
+        assert completer is not None
+        generator, used = completer.generator, set[str]()
+
+        async def ask() -> str:
+            answer = generator.complete(request, on_finish=lambda end: used.add(end.backend))
+            return "".join([piece async for piece in answer])
+
+        until = asyncio.get_running_loop().time() + 20
+        while len(used) < 2:
+            assert asyncio.get_running_loop().time() < until, used
+            assert await ask() == "an answer"
+        dying.kill()
+        used.clear()
+        assert await asyncio.gather(*(ask() for _ in range(8))) == ["an answer"] * 8
+        assert len(used) == 1 and used.pop().endswith(" on two")
+        health = made.health("complete")
+        assert health is not None and health.state == "degraded"
